@@ -1,0 +1,1 @@
+"""Connectors: one folder per protocol or partner. They know the spine's ports and never one another."""

@@ -1,0 +1,78 @@
+"""kombu without a server: `memory://` within a process, `filesystem://` between processes of one machine.
+
+Both lose an unacknowledged ticket when the process is killed. That is why only tickets travel here: the sweep rings again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kombu import Connection, Consumer, Exchange, Queue
+
+from gateway.ports import Ticket
+
+POLL = 0.02  # seconds between two looks into the folder
+
+
+class KombuChannel:
+    """One queue per destination. A queue that nobody listens to keeps at most the tickets rung since it was last looked at."""
+
+    def __init__(self, url: str, folder: Path | None = None) -> None:
+        options: dict[str, Any] = {"polling_interval": POLL}
+        if folder is not None:
+            (folder / "control").mkdir(parents=True, exist_ok=True)
+            options |= {
+                "data_folder_in": str(folder),
+                "data_folder_out": str(folder),
+                "control_folder": str(folder / "control"),
+            }
+        self._ringing = Connection(url, transport_options=options)
+        self._listening = Connection(url, transport_options=options)
+        self._exchange = Exchange("tickets", type="direct")
+        self._producer: Any = None
+        self._lock = threading.Lock()
+        self._taken: deque[Ticket] = deque()
+        self._consumer: Any = None
+
+    def ring(self, destination: str) -> None:
+        with self._lock:
+            if self._producer is None:
+                self._producer = self._ringing.Producer(serializer="json")
+            self._producer.publish(
+                {"destination": destination},
+                exchange=self._exchange,
+                routing_key=destination,
+                declare=[self._queue(destination)],
+            )
+
+    def _queue(self, destination: str) -> Queue:
+        return Queue(f"tickets.{destination}", self._exchange, routing_key=destination)
+
+    def listen(self, destinations: Sequence[str]) -> None:
+        channel = self._listening.channel()
+        self._consumer = Consumer(
+            channel, [self._queue(d) for d in destinations], on_message=self._on_message, accept=["json"]
+        )
+        self._consumer.consume()
+
+    def _on_message(self, message: Any) -> None:
+        self._taken.append(Ticket(message.payload["destination"], message))
+
+    def take(self, timeout: float) -> Ticket | None:
+        if not self._taken:
+            try:
+                self._listening.drain_events(timeout=timeout)
+            except TimeoutError:
+                return None
+        return self._taken.popleft() if self._taken else None
+
+    def done(self, ticket: Ticket) -> None:
+        ticket.handle.ack()
+
+    def close(self) -> None:
+        self._ringing.release()
+        self._listening.release()

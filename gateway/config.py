@@ -1,0 +1,277 @@
+"""The operator's files, read once and checked: `gateway.toml`, `partners/*.toml`, `routes.toml`, `statuses.toml`.
+
+A wrong file is refused when it is loaded, with the file, the place in it and what is expected there.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from functools import cached_property
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gateway.canonical import TYPES
+from gateway.errors import Misconfigured
+
+M = TypeVar("M", bound=BaseModel)
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Web(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    threads: int = Field(default=8, ge=1, le=256)
+    body_bytes: int = Field(default=1 << 20, ge=1024, le=64 << 20, description="largest JSON body")
+    file_bytes: int = Field(default=200 << 20, ge=1024, description="largest uploaded file")
+    batch: int = Field(default=500, ge=1, le=5000, description="most messages in one batch")
+    read_seconds: Seconds = 30
+
+
+class Delivery(Section):
+    """How one destination is served; `[delivery]` in gateway.toml, and over it in the partner's file."""
+
+    concurrency: int = Field(default=8, ge=1, le=256)
+    batch: int = Field(default=32, ge=1, le=1000, description="lanes taken in one go")
+    lease_seconds: Seconds = 120
+    backoff_first: Seconds = 1
+    backoff_most: Seconds = 3600
+    asks: int = Field(
+        default=12, ge=1, description="how often an unanswered doubt is asked about before a person decides"
+    )
+    breaker_failures: int = Field(default=5, ge=1)
+    breaker_first: Seconds = 2
+    breaker_most: Seconds = 300
+
+
+class Settings(Section):
+    """gateway.toml"""
+
+    public_url: str = "http://127.0.0.1:8080"
+    data: Path = Path("data")
+    ledger: str = ""
+    channel: str = Field(default="filesystem", pattern=r"^(memory|filesystem)$")
+    future_seconds: Seconds = 300
+    signature_seconds: Seconds = 300
+    link_days: int = Field(default=30, ge=1, le=365)
+    web: Web = Web()
+    delivery: Delivery = Delivery()
+
+    @property
+    def ledger_url(self) -> str:
+        return self.ledger or f"sqlite:///{self.data / 'lienthong.db'}"
+
+
+class PartnerFile(Section):
+    """partners/<id>.toml, before its connector has checked `settings`."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9-]{1,40}$")
+    name: str
+    name_en: str
+    connector: str
+    enabled: bool = True
+    sends: list[str] = []
+    reads: Literal["all", "own", "none"] = "own"
+    organisations: list[str] = Field(default=["*"], description="units it may speak for, as patterns")
+    poll_seconds: Seconds | None = None
+    settings: dict[str, Any] = {}
+    mappings: dict[str, dict[str, str]] = {}
+    delivery: dict[str, Any] = {}
+
+
+class When(Section):
+    """The condition of a route. Every field given must match; a list matches any of its patterns."""
+
+    type: list[str] = []
+    source: list[str] = []
+    origin: list[str] = []
+    procedure: list[str] = []
+    organisation: list[str] = []
+    channel: list[int] = []
+    status: list[int] = []
+    leg: list[str] = []
+    state: list[str] = []
+    wishes: list[Literal["collect", "return"]] = []
+
+    def holds(self, facts: Mapping[str, Any]) -> bool:
+        for name, wanted in self:
+            if not wanted:
+                continue
+            value = facts.get(name)
+            values = value if isinstance(value, list | tuple) else (value,)
+            if not any(_matches(v, w) for v in values for w in wanted):
+                return False
+        return True
+
+
+def _matches(value: Any, wanted: Any) -> bool:
+    return value == wanted or (isinstance(value, str) and isinstance(wanted, str) and fnmatchcase(value, wanted))
+
+
+class Route(Section):
+    """A row: when → to whom, and what it implies. Rows are read in order and add up; a message never goes back to its sender."""
+
+    name: str
+    when: When
+    to: list[str] = []
+    implies: str | None = Field(default=None, description="mapping that makes a further message of this one")
+
+
+class StatusRow(Section):
+    code: int = Field(ge=1, le=10)
+    name: str
+    name_en: str
+    clock: Literal["not_started", "runs", "paused", "ends"]
+    first: bool = False
+    terminal: bool = False
+    moves: list[int] = []
+    reopens: list[int] = []
+
+
+class Config:
+    """All of it. `home` holds `config/`; relative paths in it are relative to `home`."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.folder = home / "config" if (home / "config").is_dir() else default_folder()
+        self.settings = self._settings()
+        self.partners = self._partners()
+        self.routes = self._routes()
+        self.statuses = self._statuses()
+
+    def delivery(self, partner: str) -> Delivery:
+        row = self.partners[partner]
+        return parse(
+            Delivery,
+            {**self.settings.delivery.model_dump(), **row.delivery},
+            self.folder / "partners" / f"{partner}.toml",
+            "delivery",
+        )
+
+    @cached_property
+    def data(self) -> Path:
+        return self.settings.data if self.settings.data.is_absolute() else self.home / self.settings.data
+
+    def _settings(self) -> Settings:
+        file = self.folder / "gateway.toml"
+        raw = read_toml(file) if file.exists() else {}
+        for name, place in (
+            ("LIENTHONG_PUBLIC_URL", ("public_url",)),
+            ("LIENTHONG_LEDGER", ("ledger",)),
+            ("LIENTHONG_DATA", ("data",)),
+            ("LIENTHONG_PORT", ("web", "port")),
+            ("LIENTHONG_HOST", ("web", "host")),
+        ):
+            if name in os.environ:
+                _put(raw, place, os.environ[name])
+        settings = parse(Settings, raw, file)
+        data = settings.data if settings.data.is_absolute() else (self.home / settings.data).resolve()
+        return settings.model_copy(update={"data": data})
+
+    def _partners(self) -> dict[str, PartnerFile]:
+        found = {}
+        for file in sorted((self.folder / "partners").glob("*.toml")):
+            row = parse(PartnerFile, read_toml(file), file)
+            if row.id != file.stem:
+                raise Misconfigured(f"{file}: id is {row.id!r}, but the file is named {file.stem!r}: make them equal")
+            for kind in (*row.sends, *row.mappings):
+                if kind not in TYPES:
+                    raise Misconfigured(f"{file}: {kind!r} is not a message type; known: {', '.join(TYPES)}")
+            if row.enabled:
+                found[row.id] = row
+        return found
+
+    def _routes(self) -> list[Route]:
+        file = self.folder / "routes.toml"
+        rows = [parse(Route, raw, file, f"route {i + 1}") for i, raw in enumerate(read_toml(file).get("route", []))]
+        for row in rows:
+            for kind in row.when.type:
+                if kind not in TYPES:
+                    raise Misconfigured(
+                        f"{file}: route {row.name!r}: {kind!r} is not a message type; known: {', '.join(TYPES)}"
+                    )
+            for partner in row.to:
+                if not (self.folder / "partners" / f"{partner}.toml").exists():
+                    raise Misconfigured(
+                        f"{file}: route {row.name!r} goes to {partner!r}, but there is no partners/{partner}.toml"
+                    )
+            if not row.to and not row.implies:
+                raise Misconfigured(f"{file}: route {row.name!r} leads nowhere: give `to` or `implies`")
+        if len({r.name for r in rows}) != len(rows):
+            raise Misconfigured(f"{file}: two routes carry the same name")
+        return rows
+
+    def _statuses(self) -> dict[int, StatusRow]:
+        file = self.folder / "statuses.toml"
+        rows = [
+            parse(StatusRow, raw, file, f"status {i + 1}") for i, raw in enumerate(read_toml(file).get("status", []))
+        ]
+        table = {row.code: row for row in rows}
+        if len(rows) != 10 or len(table) != 10:
+            raise Misconfigured(f"{file}: the ten national codes 1 to 10 must stand in it, each once")
+        for row in rows:
+            if row.terminal and (row.moves or row.reopens):
+                raise Misconfigured(f"{file}: status {row.code} is terminal and yet moves on")
+            for other in (*row.moves, *row.reopens):
+                if other not in table:
+                    raise Misconfigured(f"{file}: status {row.code} moves to {other}, which is no status")
+        return table
+
+
+def default_folder() -> Path:
+    """The configuration that ships with the project: `config/` of a checkout, or the copy inside an installed package."""
+    checkout = Path(__file__).resolve().parent.parent / "config"
+    return checkout if checkout.is_dir() else Path(str(package_files("gateway") / "_config"))
+
+
+def resolve_secrets(value: Any, place: str) -> Any:
+    """Replace `env:NAME` and `file:/path` strings, at any depth. A missing one is refused by name."""
+    if isinstance(value, dict):
+        return {k: resolve_secrets(v, f"{place}.{k}") for k, v in value.items()}
+    if isinstance(value, list):
+        return [resolve_secrets(v, place) for v in value]
+    if isinstance(value, str) and value.startswith("env:"):
+        name, _, default = value[4:].partition("|")
+        found = os.environ.get(name, default or None)
+        if found is None:
+            raise Misconfigured(f"{place} wants the environment variable {name}, which is not set")
+        return found
+    if isinstance(value, str) and value.startswith("file:"):
+        try:
+            return Path(value[5:]).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise Misconfigured(f"{place} wants the secret file {value[5:]}: {error.strerror}") from error
+    return value
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Misconfigured(f"{file}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{file}: not valid TOML: {error}") from error
+
+
+def parse(model: type[M], raw: Any, file: Path, place: str = "") -> M:
+    """`raw` as `model`; every mistake in one `Misconfigured`."""
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        lines = [f"{'.'.join(str(p) for p in e['loc']) or '(whole)'}: {e['msg']}" for e in error.errors()]
+        raise Misconfigured(f"{file}{': ' + place if place else ''}: " + "; ".join(lines)) from error
+
+
+def _put(raw: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
+    for name in place[:-1]:
+        raw = raw.setdefault(name, {})
+    raw[place[-1]] = value

@@ -1,0 +1,79 @@
+"""The view: what an outbound mapping reads. Built from immutable messages alone, so the same message gives the same view for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from gateway.canonical.scalars import write_instant
+from gateway.message import Message
+
+Link = Callable[[Mapping[str, Any], Message], str]
+"""Makes the public link of an uploaded file that a message carries."""
+
+
+def build_view(message: Message, earlier: Iterable[Message], link: Link) -> dict[str, Any]:
+    """The view of `message` given the dossier's `earlier` messages, oldest first. Held messages do not count.
+
+    Keys: message, meta, dossier, current_status, moments, results, supplements, payments.
+    """
+    view: dict[str, Any] = {
+        "message": message.body,
+        "meta": {
+            "id": message.id,
+            "type": message.type,
+            "source": message.source,
+            "received_time": write_instant(message.received_time),
+        },
+        "dossier": None,
+        "current_status": None,
+        "moments": {},
+        "results": [],
+        "supplements": [],
+        "payments": [],
+    }
+    for one in (*earlier, message):
+        if one.held is None or one is message:
+            _add(view, one, link)
+    return view
+
+
+def _add(view: dict[str, Any], one: Message, link: Link) -> None:
+    body = dict(one.body)
+    if one.type == "DossierSubmitted":
+        if view["dossier"] is None or view["current_status"] is None:
+            _move(view, body["status"], body["event_time"])
+        body["attachments"] = [_linked(f, one, link) for f in body.get("attachments", [])]
+        view["dossier"] = body
+    elif one.type == "StatusChanged":
+        _move(view, body["status"], body["event_time"])
+        _promise(view, body.get("due_at"))
+    elif one.type == "ResultIssued":
+        view["results"] = [*view["results"], *(_linked(f, one, link) for f in body["results"])]
+    elif one.type == "SupplementRequested":
+        view["supplements"] = [*view["supplements"], {"request": body, "provided": None}]
+    elif one.type == "SupplementProvided":
+        body["attachments"] = [_linked(f, one, link) for f in body.get("attachments", [])]
+        view["supplements"] = [
+            {**pair, "provided": body} if pair["request"]["request"] == body["request"] else pair
+            for pair in view["supplements"]
+        ]
+        _promise(view, body.get("new_due_at"))
+    elif one.type == "PaymentPaid":
+        view["payments"] = [*view["payments"], body]
+
+
+def _move(view: dict[str, Any], status: int, when: str) -> None:
+    view["current_status"] = status
+    view["moments"] = {**view["moments"], str(status): when}
+
+
+def _promise(view: dict[str, Any], due_at: str | None) -> None:
+    """The newest promised return wins over the one in the dossier."""
+    if due_at and view["dossier"] is not None:
+        deadlines = {**view["dossier"].get("deadlines", {}), "due_at": due_at}
+        view["dossier"] = {**view["dossier"], "deadlines": deadlines}
+
+
+def _linked(file: Mapping[str, Any], message: Message, link: Link) -> Mapping[str, Any]:
+    return {**file, "url": link(file, message)} if "sha256" in file else file

@@ -1,0 +1,1 @@
+"""The journey of a message: accept, deliver, settle, and the clock."""

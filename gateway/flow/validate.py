@@ -1,0 +1,128 @@
+"""Is this input a message we may take? Every fault is found before anything is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any
+
+from pydantic import ValidationError
+
+from gateway.canonical import TYPES, Canonical, DossierSubmitted, any_message
+from gateway.canonical.faults import faults_of, pointer
+from gateway.config import PartnerFile
+from gateway.errors import Fault, Forbidden, Refused
+from gateway.ports import Codes
+
+
+def read_canonical(body: Any) -> Canonical:
+    """The body as its canonical type. Raises `Refused` with every fault."""
+    if not isinstance(body, Mapping):
+        raise Refused([Fault("", "model-type", "phải là một đối tượng JSON", "must be a JSON object")])
+    kind = body.get("type")
+    try:
+        if isinstance(kind, str) and kind in TYPES:
+            return TYPES[kind].model_validate(body)  # type: ignore[return-value]
+        return any_message.validate_python(body)
+    except ValidationError as error:
+        raise Refused(faults_of(error, body)) from None
+
+
+def check_rights(partner: PartnerFile, message: Canonical) -> None:
+    """May this partner say this? Raises `Forbidden`."""
+    if message.type not in partner.sends:
+        raise Forbidden(
+            [
+                Fault(
+                    "/type",
+                    "type-not-allowed",
+                    f"đối tác {partner.id} không được gửi {message.type}",
+                    f"partner {partner.id} may not send {message.type}",
+                )
+            ]
+        )
+    if isinstance(message, DossierSubmitted):
+        units = [("/received_by/code", message.received_by.code), ("/handled_by/code", message.handled_by.code)]
+        foreign = [(p, c) for p, c in units if not any(fnmatchcase(c, pattern) for pattern in partner.organisations)]
+        if foreign:
+            raise Forbidden(
+                [
+                    Fault(
+                        p,
+                        "unit-not-allowed",
+                        f"đối tác {partner.id} không đại diện đơn vị {c}",
+                        f"partner {partner.id} does not speak for {c}",
+                    )
+                    for p, c in foreign
+                ]
+            )
+
+
+def check_facts(
+    message: Canonical,
+    codes: Codes,
+    now: datetime,
+    future_seconds: float,
+    missing_files: Callable[[Collection[str]], set[str]],
+) -> None:
+    """Times, codes and files. Raises `Refused` with every fault."""
+    faults: list[Fault] = []
+    if message.event_time > now + timedelta(seconds=future_seconds):
+        faults.append(
+            Fault(
+                "/event_time",
+                "future",
+                "sự kiện ở tương lai so với giờ của cổng",
+                "the event lies in the future of the gateway's clock",
+            )
+        )
+    if isinstance(message, DossierSubmitted):
+        faults += _unknown_codes(message, codes)
+    files = _files(message)
+    absent = missing_files({sha for _, sha in files}) if files else set()
+    faults += [
+        Fault(
+            p,
+            "unknown-file",
+            "chưa có tệp này: tải lên trước bằng POST /api/v1/files",
+            "no such file: upload it first with POST /api/v1/files",
+        )
+        for p, sha in files
+        if sha in absent
+    ]
+    if faults:
+        raise Refused(faults)
+
+
+def _unknown_codes(message: DossierSubmitted, codes: Codes) -> list[Fault]:
+    at = message.deadlines.received_at or message.submitted_at
+    asked = [
+        ("/procedure/code", "procedures", message.procedure.code, "thủ tục", "procedure"),
+        ("/received_by/code", "organisations", message.received_by.code, "đơn vị", "organisation"),
+        ("/handled_by/code", "organisations", message.handled_by.code, "đơn vị", "organisation"),
+    ]
+    if message.filed_at:
+        asked.append(("/filed_at/code", "organisations", message.filed_at.code, "đơn vị", "organisation"))
+    for place, person in (("applicant", message.applicant), ("delegate", message.delegate)):
+        if person and person.address:
+            asked.append((f"/{place}/address/province", "provinces", person.address.province, "tỉnh", "province"))
+    return [
+        Fault(
+            p,
+            f"unknown-{en}",
+            f"không có {vi} {code} trong danh mục có hiệu lực",
+            f"{en} {code} is not in the code list in force",
+        )
+        for p, listname, code, vi, en in asked
+        if codes.find(listname, code, at) is None
+    ]
+
+
+def _files(message: Canonical) -> list[tuple[str, str]]:
+    found = []
+    for name in ("attachments", "results"):
+        for i, file in enumerate(getattr(message, name, ())):
+            if file.sha256:
+                found.append((pointer([name, i, "sha256"]), file.sha256))
+    return found

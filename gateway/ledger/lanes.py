@@ -1,0 +1,351 @@
+"""Lanes: leasing the most urgent ones, and writing down what became of their deliveries.
+
+A lease is fenced: every taking raises the lane's fence, and only the holder of the newest fence may settle.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
+
+from gateway.ledger.messages import insert_for, note_beliefs
+from gateway.ledger.tables import OPEN, attempts, breakers, deliveries, lanes, messages
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A lane taken, with its head delivery and the attempt that is already written."""
+
+    destination: str
+    dossier: str
+    fence: int
+    delivery: int
+    message_seq: int
+    attempt: int
+    tries: int
+    asks: int
+    in_doubt: bool
+    steps: dict[str, Any]
+    edited: dict[str, Any] | None
+    known_there: bool
+
+
+_DUE = (
+    select(lanes.c.dossier, lanes.c.fence, lanes.c.delivered)
+    .where(
+        lanes.c.destination == bindparam("destination"),
+        lanes.c.open > 0,
+        lanes.c.blocked.is_(False),
+        lanes.c.due_at <= bindparam("now"),
+        or_(lanes.c.lease_until.is_(None), lanes.c.lease_until <= bindparam("now")),
+    )
+    .order_by(lanes.c.urgency, lanes.c.due_at)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_LEASE = (
+    update(lanes)
+    .where(lanes.c.destination == bindparam("b_destination"), lanes.c.dossier == bindparam("b_dossier"))
+    .values(fence=lanes.c.fence + 1, lease_until=bindparam("b_until"))
+)
+_OPEN_ATTEMPT = insert(attempts).returning(attempts.c.id)
+_CLOSE_CRASHED = (
+    update(attempts)
+    .where(attempts.c.id == bindparam("b_id"), attempts.c.ended_at.is_(None))
+    .values(ended_at=bindparam("b_now"), outcome="ask_first", code="crash", reason="the worker ended during the call")
+)
+_START = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("b_id"))
+    .values(
+        open_attempt=bindparam("b_attempt"),
+        attempts=deliveries.c.attempts + bindparam("b_send"),
+        asks=deliveries.c.asks + bindparam("b_ask"),
+        state=bindparam("b_state"),
+    )
+)
+
+
+def take(
+    connection: Connection, destination: str, most: int, *, worker: str, now: datetime, lease_seconds: float
+) -> list[Lease]:
+    """Lease up to `most` due lanes of `destination`, most urgent first, and write an attempt for each head."""
+    due = connection.execute(_DUE, {"destination": destination, "now": now, "most": most}).all()
+    if not due:
+        return []
+    heads = _heads(connection, destination, [row.dossier for row in due])
+    until = now + timedelta(seconds=lease_seconds)
+    connection.execute(
+        _LEASE, [{"b_destination": destination, "b_dossier": row.dossier, "b_until": until} for row in due]
+    )
+    crashed = [{"b_id": h.open_attempt, "b_now": now} for h in heads.values() if h.open_attempt is not None]
+    if crashed:
+        connection.execute(_CLOSE_CRASHED, crashed)
+    return [
+        _start(connection, destination, row, heads[row.dossier], worker, now) for row in due if row.dossier in heads
+    ]
+
+
+def _heads(connection: Connection, destination: str, codes: Sequence[str]) -> dict[str, Any]:
+    first = (
+        select(deliveries.c.dossier, func.min(deliveries.c.message_seq).label("seq"))
+        .where(deliveries.c.destination == destination, deliveries.c.dossier.in_(codes), deliveries.c.state.in_(OPEN))
+        .group_by(deliveries.c.dossier)
+        .subquery()
+    )
+    statement = select(deliveries).join(
+        first,
+        and_(
+            deliveries.c.dossier == first.c.dossier,
+            deliveries.c.message_seq == first.c.seq,
+            deliveries.c.destination == destination,
+        ),
+    )
+    return {row.dossier: row for row in connection.execute(statement)}
+
+
+def _start(connection: Connection, destination: str, lane: Any, head: Any, worker: str, now: datetime) -> Lease:
+    in_doubt = head.state == "in_doubt" or head.open_attempt is not None
+    row = {
+        "delivery": head.id,
+        "fence": lane.fence + 1,
+        "kind": "ask" if in_doubt else "send",
+        "worker": worker,
+        "started_at": now,
+    }
+    attempt = int(connection.execute(_OPEN_ATTEMPT, row).scalar_one())
+    connection.execute(
+        _START,
+        {
+            "b_id": head.id,
+            "b_attempt": attempt,
+            "b_send": int(not in_doubt),
+            "b_ask": int(in_doubt),
+            "b_state": "in_doubt" if in_doubt else "waiting",
+        },
+    )
+    return Lease(
+        destination, lane.dossier, lane.fence + 1, head.id, head.message_seq, attempt, head.attempts + (not in_doubt), head.asks + in_doubt,
+        in_doubt, json.loads(head.steps or "{}"), json.loads(head.edited) if head.edited else None, lane.delivered > 0,
+    )  # fmt: skip
+
+
+_HOLDS = (
+    select(lanes.c.fence)
+    .where(lanes.c.destination == bindparam("destination"), lanes.c.dossier == bindparam("dossier"))
+    .with_for_update()
+)
+
+
+def holds(connection: Connection, lease: Lease) -> bool:
+    """Is this still the newest lease of its lane? A worker that was away too long has lost it and may write nothing."""
+    fence = connection.execute(_HOLDS, {"destination": lease.destination, "dossier": lease.dossier}).scalar()
+    return fence == lease.fence
+
+
+def remember(connection: Connection, lease: Lease, steps: dict[str, Any]) -> None:
+    """Store the answers of a delivery's steps so far."""
+    connection.execute(
+        update(deliveries).where(deliveries.c.id == lease.delivery).values(steps=json.dumps(steps, ensure_ascii=False))
+    )
+
+
+_CLOSE = (
+    update(attempts)
+    .where(attempts.c.id == bindparam("b_id"))
+    .values(
+        ended_at=bindparam("b_now"), outcome=bindparam("b_outcome"), code=bindparam("b_code"),
+        reason=bindparam("b_reason"), answer=bindparam("b_answer"),
+        kind=bindparam("b_kind"),
+    )
+)  # fmt: skip
+_DELIVERY = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("b_id"))
+    .values(
+        state=bindparam("b_state"), reason=bindparam("b_reason"), code=bindparam("b_code"), reference=bindparam("b_reference"),
+        duplicate=bindparam("b_duplicate"), open_attempt=None, ended_at=bindparam("b_ended"),
+        attempts=deliveries.c.attempts + bindparam("b_resent"),
+    )
+)  # fmt: skip
+_LANE = (
+    update(lanes)
+    .where(lanes.c.destination == bindparam("b_destination"), lanes.c.dossier == bindparam("b_dossier"))
+    .values(
+        open=lanes.c.open - bindparam("b_done"),
+        delivered=lanes.c.delivered + bindparam("b_delivered"),
+        blocked=bindparam("b_blocked"),
+        due_at=bindparam("b_due"),
+        lease_until=None,
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What settle decided for one attempt. `state` is the delivery's new state; `due_at` when the lane may be taken again."""
+
+    lease: Lease
+    kind: str
+    outcome: str
+    state: str
+    due_at: datetime
+    code: str = ""
+    reason: str = ""
+    answer: str = ""
+    reference: str | None = None
+    duplicate: bool = False
+
+
+def write_endings(connection: Connection, endings: Sequence[Ending], now: datetime) -> None:
+    """Close the attempts, move the deliveries, free the lanes, note what the destinations were told. The fences were checked before."""
+    if not endings:
+        return
+    connection.execute(
+        _CLOSE,
+        [
+            {
+                "b_id": e.lease.attempt,
+                "b_now": now,
+                "b_outcome": e.outcome,
+                "b_code": e.code,
+                "b_reason": e.reason,
+                "b_answer": e.answer,
+                "b_kind": e.kind,
+            }
+            for e in endings
+        ],
+    )
+    connection.execute(
+        _DELIVERY,
+        [
+            {
+                "b_id": e.lease.delivery, "b_state": e.state, "b_reason": e.reason or None, "b_code": e.code or None, "b_reference": e.reference,
+                "b_duplicate": e.duplicate, "b_ended": now if e.state == "delivered" else None,
+                "b_resent": int(e.lease.in_doubt and e.kind == "send"),
+            }
+            for e in endings
+        ],
+    )  # fmt: skip
+    connection.execute(
+        _LANE,
+        [
+            {
+                "b_destination": e.lease.destination, "b_dossier": e.lease.dossier, "b_done": int(e.state == "delivered"),
+                "b_delivered": int(e.state == "delivered"), "b_blocked": e.state == "parked", "b_due": e.due_at,
+            }
+            for e in endings
+        ],
+    )  # fmt: skip
+    _note_told(connection, [e.lease for e in endings if e.state == "delivered"], now)
+
+
+def _note_told(connection: Connection, leases: Sequence[Lease], now: datetime) -> None:
+    """A destination that took a status believes it now."""
+    if not leases:
+        return
+    by_seq = {lease.message_seq: lease for lease in leases}
+    statement = select(
+        messages.c.seq, messages.c.id, messages.c.type, messages.c.event_time, messages.c.body, messages.c.dossier
+    ).where(messages.c.seq.in_(list(by_seq)), messages.c.type.in_(("StatusChanged", "DossierSubmitted")))
+    told = {row.seq: row for row in connection.execute(statement)}
+    rows = []
+    for lease in leases:
+        row = told.get(lease.message_seq)
+        if row is None or (row.type == "DossierSubmitted" and lease.known_there):
+            continue  # an amendment tells nothing new about the status
+        status = json.loads(row.body)["status"]
+        rows.append(
+            {
+                "dossier": row.dossier,
+                "system": lease.destination,
+                "status": status,
+                "since": row.event_time,
+                "message": row.id,
+                "how": "accepted",
+                "at": now,
+            }
+        )
+    note_beliefs(connection, rows)
+
+
+# ── the circuit breaker ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def may_send(connection: Connection, destination: str, now: datetime, probe_seconds: float) -> int | None:
+    """How many lanes may be taken: None for no limit, 0 while the breaker is open, 1 for the one probe of a half-open breaker."""
+    row = connection.execute(
+        select(breakers.c.state, breakers.c.probe_at).where(breakers.c.destination == destination)
+    ).first()
+    if row is None or row.state == "closed":
+        return None
+    if row.probe_at is not None and row.probe_at > now:
+        return 0
+    won = connection.execute(
+        update(breakers)
+        .where(breakers.c.destination == destination, breakers.c.state != "closed", breakers.c.probe_at <= now)
+        .values(state="half_open", probe_at=now + timedelta(seconds=probe_seconds))
+        .returning(breakers.c.destination)
+    ).first()
+    return 1 if won is not None else 0
+
+
+def note_breaker(
+    connection: Connection,
+    destination: str,
+    *,
+    good: bool,
+    bad: int,
+    now: datetime,
+    most_failures: int,
+    first: float,
+    longest: float,
+    reason: str,
+) -> str | None:
+    """Count answers and silences. Returns the new state when it changed: ``open`` or ``closed``."""
+    row = connection.execute(select(breakers).where(breakers.c.destination == destination).with_for_update()).first()
+    if good:
+        if row is None or (row.state == "closed" and row.failures == 0):
+            return None
+        connection.execute(
+            update(breakers)
+            .where(breakers.c.destination == destination)
+            .values(state="closed", failures=0, opened_at=None, probe_at=None, reason=None)
+        )
+        return "closed" if row.state != "closed" else None
+    if not bad:
+        return None
+    failures = (row.failures if row else 0) + bad
+    values: dict[str, Any] = {"state": row.state if row else "closed", "failures": failures}
+    opened = failures >= most_failures
+    if opened:
+        pause = min(longest, first * 2 ** min(20, (failures - most_failures) // 1))
+        values |= {
+            "state": "open",
+            "opened_at": (row.opened_at if row and row.opened_at else now),
+            "probe_at": now + timedelta(seconds=pause),
+            "reason": reason,
+        }
+    statement = insert_for(connection)(breakers).values(destination=destination, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["destination"], set_=values))
+    return "open" if opened and (row is None or row.state == "closed") else None
+
+
+def due_destinations(connection: Connection, now: datetime) -> list[str]:
+    """Destinations with a lane that may be taken now."""
+    statement = (
+        select(lanes.c.destination)
+        .where(
+            lanes.c.open > 0,
+            lanes.c.blocked.is_(False),
+            lanes.c.due_at <= now,
+            or_(lanes.c.lease_until.is_(None), lanes.c.lease_until <= now),
+        )
+        .distinct()
+    )
+    return list(connection.execute(statement).scalars())

@@ -1,0 +1,207 @@
+"""Messages in the ledger: writing one with all that follows from it, finding it again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, case, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.ledger.tables import FAR, beliefs, deliveries, dossiers, lanes, messages, statuses
+from gateway.message import Message
+
+_ROW = (
+    messages.c.seq, messages.c.id, messages.c.source, messages.c.source_id, messages.c.type, messages.c.dossier, messages.c.event_time,
+    messages.c.received_time, messages.c.body, messages.c.held, messages.c.trace,
+)  # fmt: skip
+
+
+def insert_for(connection: Connection) -> Any:
+    """The dialect's `insert`, which knows ON CONFLICT."""
+    return sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+
+
+def read_message(row: Any) -> Message:
+    return Message(
+        seq=row.seq, id=row.id, source=row.source, source_id=row.source_id, type=row.type, dossier=row.dossier, event_time=row.event_time,
+        received_time=row.received_time, body=json.loads(row.body), held=row.held, trace=row.trace,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A message that came before with the same source and id (or the same idempotency key)."""
+
+    message: Message
+    digest: str
+    by_key: bool
+    destinations: Sequence[str]
+
+
+_EARLIER = select(*_ROW, messages.c.digest).where(
+    messages.c.source == bindparam("source"), messages.c.source_id == bindparam("source_id")
+)
+_EARLIER_KEY = select(*_ROW, messages.c.digest).where(
+    messages.c.source == bindparam("source"), messages.c.idempotency_key == bindparam("key")
+)
+_DESTINATIONS = (
+    select(deliveries.c.destination).where(deliveries.c.message_seq == bindparam("seq")).order_by(deliveries.c.id)
+)
+
+
+def find_earlier(connection: Connection, source: str, source_id: str, key: str | None) -> Earlier | None:
+    """What came before under this source and id, or under this idempotency key."""
+    row = connection.execute(_EARLIER, {"source": source, "source_id": source_id}).first()
+    by_key = False
+    if row is None and key is not None:
+        row = connection.execute(_EARLIER_KEY, {"source": source, "key": key}).first()
+        by_key = row is not None
+    if row is None:
+        return None
+    to = connection.execute(_DESTINATIONS, {"seq": row.seq}).scalars().all()
+    return Earlier(read_message(row), row.digest, by_key, to)
+
+
+_LOCKED = select(dossiers).where(dossiers.c.code == bindparam("wanted")).with_for_update()
+
+
+def lock_dossier(connection: Connection, code: str) -> Any | None:
+    """The dossier's row, locked until the transaction ends; None if there is none yet."""
+    return connection.execute(_LOCKED, {"wanted": code}).first()
+
+
+def add_dossier(connection: Connection, row: dict[str, Any]) -> bool:
+    """False when another transaction was first (PostgreSQL); then lock and read it."""
+    done = connection.execute(
+        insert_for(connection)(dossiers).values(**row).on_conflict_do_nothing().returning(dossiers.c.code), {}
+    )
+    return done.first() is not None
+
+
+def change_dossier(connection: Connection, code: str, **values: Any) -> None:
+    connection.execute(update(dossiers).where(dossiers.c.code == code).values(**values))
+
+
+_INSERT_MESSAGE = insert(messages).returning(messages.c.seq)
+
+
+def add_message(connection: Connection, row: dict[str, Any]) -> int:
+    """Its number in the ledger. A unique violation means that a twin request was first; the transaction must be tried again."""
+    return int(connection.execute(_INSERT_MESSAGE, row).scalar_one())
+
+
+_INSERT_STATUS = insert(statuses)
+
+
+def add_status(connection: Connection, row: dict[str, Any]) -> None:
+    connection.execute(_INSERT_STATUS, row)
+
+
+def _upsert_belief(make: Any) -> Any:
+    statement = make(beliefs)
+    new = statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=["dossier", "system"],
+        set_={"status": new.status, "since": new.since, "message": new.message, "how": new.how, "at": new.at},
+        where=new.since >= beliefs.c.since,
+    )
+
+
+_BELIEF = {"sqlite": _upsert_belief(sqlite.insert), "postgresql": _upsert_belief(postgresql.insert)}
+
+
+def note_beliefs(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """What systems said, or were told. An older event never overwrites a newer one."""
+    if rows:
+        connection.execute(_BELIEF[connection.dialect.name], rows)
+
+
+def _upsert_lane(make: Any) -> Any:
+    statement = make(lanes)
+    new = statement.excluded
+    due = case((lanes.c.open == 0, new.due_at), else_=lanes.c.due_at)  # a lane that waits goes on waiting
+    return statement.on_conflict_do_update(
+        index_elements=["destination", "dossier"],
+        set_={"open": lanes.c.open + 1, "urgency": new.urgency, "due_at": due},
+    )
+
+
+_LANE = {"sqlite": _upsert_lane(sqlite.insert), "postgresql": _upsert_lane(postgresql.insert)}
+_INSERT_DELIVERY = insert(deliveries)
+
+
+def add_deliveries(
+    connection: Connection, seq: int, dossier: str, destinations: Sequence[str], now: datetime, urgency: datetime | None
+) -> None:
+    """One delivery per destination, and its lane opened or lengthened."""
+    if not destinations:
+        return
+    connection.execute(
+        _INSERT_DELIVERY,
+        [
+            {
+                "message_seq": seq,
+                "dossier": dossier,
+                "destination": d,
+                "state": "waiting",
+                "created_at": now,
+                "attempts": 0,
+                "asks": 0,
+                "duplicate": False,
+            }
+            for d in destinations
+        ],
+    )
+    connection.execute(
+        _LANE[connection.dialect.name],
+        [
+            {
+                "destination": d,
+                "dossier": dossier,
+                "open": 1,
+                "due_at": now,
+                "urgency": urgency or FAR,
+                "delivered": 0,
+                "blocked": False,
+                "fence": 0,
+            }
+            for d in destinations
+        ],
+    )
+
+
+_HISTORY = (
+    select(*_ROW)
+    .where(messages.c.dossier == bindparam("dossier"), messages.c.seq < bindparam("before"))
+    .order_by(messages.c.seq)
+)
+
+
+def history(connection: Connection, dossier: str, before: int) -> list[Message]:
+    """The dossier's messages before `before`, oldest first."""
+    return [read_message(r) for r in connection.execute(_HISTORY, {"dossier": dossier, "before": before})]
+
+
+def histories(connection: Connection, codes: Iterable[str]) -> dict[str, list[Message]]:
+    """All messages of several dossiers, oldest first."""
+    found: dict[str, list[Message]] = {}
+    statement = select(*_ROW).where(messages.c.dossier.in_(list(codes))).order_by(messages.c.seq)
+    for row in connection.execute(statement):
+        found.setdefault(row.dossier, []).append(read_message(row))
+    return found
+
+
+def message_by_id(connection: Connection, message_id: str) -> Any | None:
+    """The whole row, the original included."""
+    return connection.execute(select(messages).where(messages.c.id == message_id)).first()
+
+
+def message_by_source(connection: Connection, source: str, source_id: str) -> Message | None:
+    row = connection.execute(
+        select(*_ROW).where(and_(messages.c.source == source, messages.c.source_id == source_id))
+    ).first()
+    return read_message(row) if row is not None else None

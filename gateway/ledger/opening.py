@@ -1,0 +1,99 @@
+"""Opening the ledger: one engine, a reading and a writing transaction."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+
+class LedgerAway(Exception):
+    """The database does not answer. Accept says 503; workers wait."""
+
+
+class Clash(Exception):
+    """Another transaction wrote the same unique key first: try again from the start."""
+
+
+class Ledger:
+    """The engine with its two kinds of transaction.
+
+    `write()` on SQLite begins IMMEDIATE and is taken by one thread of a process at a time: threads that queue on a lock are served
+    in turn, while SQLite's own busy handler sleeps.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.sqlite = engine.dialect.name == "sqlite"
+        self._writing: Any = threading.Lock() if self.sqlite else nullcontext()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction; committed when the block ends well, rolled back when it raises."""
+        try:
+            with self._writing, self.engine.begin() as connection:
+                yield connection
+        except IntegrityError as error:
+            raise Clash(str(error.orig)) from error
+        except OperationalError as error:
+            raise LedgerAway(str(error.orig)) from error
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent snapshot; nothing may be written."""
+        try:
+            with self.engine.connect().execution_options(reading=True) as connection:
+                yield connection
+        except OperationalError as error:
+            raise LedgerAway(str(error.orig)) from error
+
+    def ping(self) -> None:
+        """Raises `LedgerAway` when the database does not answer."""
+        with self.read() as connection:
+            connection.exec_driver_sql("SELECT 1")
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def open_ledger(url: str, *, pool: int = 16) -> Ledger:
+    """The ledger at an SQLAlchemy URL: `sqlite:////path/file.db` or `postgresql+psycopg://…`. The schema is `gateway.ledger.schema`'s work."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(
+            parsed, pool_size=pool, max_overflow=pool, connect_args={"check_same_thread": False, "timeout": 20}
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    else:
+        engine = create_engine(
+            parsed, pool_size=pool, max_overflow=pool, pool_pre_ping=True, connect_args={"connect_timeout": 5}
+        )
+    return Ledger(engine)
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we begin ourselves: pysqlite would begin late and deferred
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "busy_timeout=20000",
+        "foreign_keys=ON",
+        "cache_size=-8000",
+        "temp_store=MEMORY",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+__all__ = ["Clash", "Ledger", "LedgerAway", "open_ledger"]

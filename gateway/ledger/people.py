@@ -1,0 +1,169 @@
+"""What a person sees and does about messages that need one: parked deliveries, held messages. Every act is recorded with who and why.
+
+A parked delivery is always the head of its lane, and its lane waits for it. `retry` sends it again as it is, `edit` with other
+documents, `discard` gives it up; after each the lane goes on in order.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, func, select, update
+
+from gateway.errors import Fault, NotFound, Refused
+from gateway.ledger.facts import note_act
+from gateway.ledger.tables import attempts, deliveries, lanes, messages
+
+
+class NotParked(Refused):
+    """Only a parked delivery waits for a person."""
+
+    status = 409
+    title = "Lượt gửi không chờ người xử lý"
+    title_en = "The delivery is not parked"
+    kind = "not-parked"
+
+
+def _parked() -> Select[Any]:
+    behind = (
+        select(lanes.c.open)
+        .where(lanes.c.destination == deliveries.c.destination, lanes.c.dossier == deliveries.c.dossier)
+        .scalar_subquery()
+    )
+    last = select(func.max(attempts.c.id)).where(attempts.c.delivery == deliveries.c.id).scalar_subquery()
+    return (
+        select(
+            deliveries.c.id, deliveries.c.destination, deliveries.c.dossier, deliveries.c.code, deliveries.c.reason, deliveries.c.steps,
+            deliveries.c.edited, deliveries.c.created_at, deliveries.c.state, messages.c.id.label("message"), messages.c.type, messages.c.source,
+            messages.c.seq, attempts.c.outcome, attempts.c.answer, attempts.c.ended_at.label("parked_at"), (behind - 1).label("behind"),
+        )
+        .join(messages, messages.c.seq == deliveries.c.message_seq)
+        .outerjoin(attempts, and_(attempts.c.delivery == deliveries.c.id, attempts.c.id == last))
+        .where(deliveries.c.state == "parked")
+    )  # fmt: skip
+
+
+def parked(
+    connection: Connection, *, destination: str | None = None, dossier: str | None = None, limit: int = 200
+) -> Sequence[Any]:
+    """Deliveries that wait for a person, oldest first. `behind` is how many more of the dossier wait in the same lane."""
+    statement = _parked()
+    if destination:
+        statement = statement.where(deliveries.c.destination == destination)
+    if dossier:
+        statement = statement.where(deliveries.c.dossier == dossier)
+    return connection.execute(statement.order_by(deliveries.c.id).limit(limit)).all()
+
+
+def parked_one(connection: Connection, delivery: int) -> Any:
+    """One parked delivery. Raises `NotFound` or `NotParked`."""
+    row = connection.execute(_parked().where(deliveries.c.id == delivery)).first()
+    if row is None:
+        raise _not_parked(connection, delivery)
+    return row
+
+
+def held(connection: Connection, *, dossier: str | None = None, limit: int = 200) -> Sequence[Any]:
+    """Messages that were kept and moved nothing, newest first; `held` says why."""
+    statement = select(
+        messages.c.id, messages.c.dossier, messages.c.type, messages.c.source, messages.c.source_id, messages.c.event_time,
+        messages.c.received_time, messages.c.held, messages.c.body,
+    ).where(messages.c.held.is_not(None))  # fmt: skip
+    if dossier:
+        statement = statement.where(messages.c.dossier == dossier)
+    return connection.execute(statement.order_by(messages.c.seq.desc()).limit(limit)).all()
+
+
+def attempts_of(connection: Connection, delivery: int) -> Sequence[Any]:
+    """Every attempt of a delivery, oldest first."""
+    return connection.execute(select(attempts).where(attempts.c.delivery == delivery).order_by(attempts.c.id)).all()
+
+
+def retry(connection: Connection, delivery: int, *, who: str, reason: str, now: datetime) -> str:
+    """Send it again as it is; the partner is asked first when the last attempt may have arrived. Returns the destination, for the bell."""
+    row = _claim(connection, delivery)
+    _free(connection, row, now, **_again(connection, delivery))
+    note_act(connection, at=now, who=who, act="retry", subject=f"delivery {delivery}", reason=reason)
+    return str(row.destination)
+
+
+def edit(
+    connection: Connection, delivery: int, documents: Mapping[str, Any], *, who: str, reason: str, now: datetime
+) -> str:
+    """Send it with these documents in place of the mapping's. A step that was done with a document of the same name is done again."""
+    row = _claim(connection, delivery)
+    steps = {name: answer for name, answer in json.loads(row.steps or "{}").items() if name not in documents}
+    text = json.dumps(documents, ensure_ascii=False)
+    values = {"edited": text, "steps": json.dumps(steps, ensure_ascii=False) if steps else None}
+    _free(connection, row, now, **values, **_again(connection, delivery))
+    # What stood there before is kept with the act; the mapping's own documents can be made again at any time.
+    note_act(
+        connection,
+        at=now,
+        who=who,
+        act="edit",
+        subject=f"delivery {delivery}",
+        reason=reason,
+        detail=row.edited or text,
+    )
+    return str(row.destination)
+
+
+def discard(connection: Connection, delivery: int, *, who: str, reason: str, now: datetime) -> str:
+    """Give it up: the destination will not get this message. The lane goes on with the next one."""
+    row = _claim(connection, delivery)
+    _free(connection, row, now, state="cancelled", ended_at=now)
+    note_act(connection, at=now, who=who, act="discard", subject=f"delivery {delivery}", reason=reason)
+    return str(row.destination)
+
+
+def note_look(connection: Connection, message: str, *, who: str, reason: str, now: datetime) -> None:
+    """Someone looked at a person's data, and why."""
+    note_act(connection, at=now, who=who, act="look", subject=f"message {message}", reason=reason)
+
+
+def _claim(connection: Connection, delivery: int) -> Any:
+    """The parked delivery, locked. Raises `NotFound` or `NotParked`: of two people who act at once, one is told so."""
+    statement = select(deliveries).where(deliveries.c.id == delivery, deliveries.c.state == "parked").with_for_update()
+    row = connection.execute(statement).first()
+    if row is None:
+        raise _not_parked(connection, delivery)
+    return row
+
+
+def _again(connection: Connection, delivery: int) -> dict[str, Any]:
+    """The counts begin anew (the attempts themselves stay). After a clear refusal it was certainly not done; otherwise ask first."""
+    last = select(attempts.c.outcome).where(attempts.c.delivery == delivery).order_by(attempts.c.id.desc()).limit(1)
+    refused = connection.execute(last).scalar() == "rejected"
+    return {"state": "waiting" if refused else "in_doubt", "attempts": 0, "asks": 0}
+
+
+def _free(connection: Connection, row: Any, now: datetime, **values: Any) -> None:
+    connection.execute(update(deliveries).where(deliveries.c.id == row.id).values(**values))
+    gone = int(values["state"] == "cancelled")
+    connection.execute(
+        update(lanes)
+        .where(lanes.c.destination == row.destination, lanes.c.dossier == row.dossier)
+        .values(blocked=False, due_at=now, lease_until=None, open=lanes.c.open - gone)
+    )
+
+
+def _not_parked(connection: Connection, delivery: int) -> Refused:
+    state = connection.execute(select(deliveries.c.state).where(deliveries.c.id == delivery)).scalar()
+    if state is None:
+        return NotFound(
+            [Fault("", "unknown-delivery", f"không có lượt gửi {delivery}", f"there is no delivery {delivery}")]
+        )
+    return NotParked(
+        [
+            Fault(
+                "",
+                "not-parked",
+                f"lượt gửi {delivery} đang ở trạng thái {state}, không chờ người xử lý",
+                f"delivery {delivery} is {state}: only a parked one waits for a person",
+            )
+        ]
+    )

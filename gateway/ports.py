@@ -1,0 +1,272 @@
+"""The ports: what the spine asks of a connector, a mapping, a channel, and what a connector may ask of the spine.
+
+Each port has one contract suite in `tests/contract`, and every implementation passes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from gateway.errors import Fault
+from gateway.message import Message
+
+# ── outbound ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Found(StrEnum):
+    """A partner's answer to "did it arrive?". A question that failed is UNKNOWN, never ABSENT."""
+
+    ARRIVED = "arrived"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The partner's answer to a delivery that ended well. `reference` is the partner's own id for it, if it gave one."""
+
+    code: str
+    answer: str
+    reference: str | None = None
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One message for one destination, translated and ready to go.
+
+    `key` is our message id: give it to the partner as *its* reference wherever the protocol has room.
+    `documents` are the translated documents by name, as the partner's `[mappings]` names them.
+    `steps` are the answers of earlier calls of this same delivery; `remember(step, answer)` stores one more *before* the next call.
+    `known_there` is true when an earlier delivery of this lane ended well: the partner has the dossier.
+    `in_doubt` is true when an earlier attempt of this delivery may have been done.
+    """
+
+    delivery: int
+    key: str
+    message: Message
+    documents: Mapping[str, Any]
+    steps: Mapping[str, Any] = field(default_factory=dict)
+    known_there: bool = False
+    in_doubt: bool = False
+    remember: Callable[[str, Any], None] = lambda step, answer: None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """One finding of a connection check: a question an operator asks, and its answer."""
+
+    question: str
+    ok: bool
+    answer: str
+
+
+class Outbound(Protocol):
+    """Delivers to one partner. Used by several threads at once. Never acknowledges, never retries for minutes, never swallows."""
+
+    def deliver(self, parcel: Parcel) -> Receipt:
+        """Send it. Raises `TryLater`, `AskFirst`, `Rejected` or `Unclassified`; any other exception counts as in doubt."""
+
+    def find(self, parcel: Parcel) -> Found:
+        """Ask whether an earlier attempt arrived. ABSENT also when sending again cannot double anything at the partner."""
+
+    def check(self) -> Sequence[Health]:
+        """Is the partner there, and does it know us? Changes nothing at the partner."""
+
+
+# ── inbound ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What an inbound adapter hands to `accept`: the canonical body (as JSON, not yet validated) and the bytes as they came.
+
+    `problem` says why there is no body (a polled item that no mapping could read): it is kept and held, not lost.
+    """
+
+    source_id: str
+    body: Mapping[str, Any] | None
+    original: bytes
+    content_type: str = "application/json"
+    mapping: str | None = None
+    problem: Sequence[Fault] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The receipt the sender gets: stored and routed. `repeated`: it was accepted before, this is the first receipt again."""
+
+    id: str
+    source: str
+    source_id: str
+    type: str
+    dossier: str
+    received_time: datetime
+    destinations: Sequence[str]
+    held: str | None = None
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a polled feed. The page and `cursor` are committed together; `more`: ask again at once."""
+
+    items: Sequence[Submission]
+    cursor: str
+    more: bool
+
+
+class Poller(Protocol):
+    """Reads a partner's feed."""
+
+    def poll(self, cursor: str | None) -> Page:
+        """The items after `cursor` (None: from the beginning). Raises `TryLater` when the partner cannot answer."""
+
+
+class Door(Protocol):
+    """What an inbound hook may ask of the spine. The caller is already authenticated as the hook's partner."""
+
+    def accept(self, submission: Submission) -> Accepted:
+        """Commit one message. Raises `Refused` (with every fault) or a subclass."""
+
+    def translate(self, mapping: str, document: Any) -> Any:
+        """Translate a document by the named mapping. Raises `Refused`."""
+
+    def dossier(self, code: str) -> Mapping[str, Any] | None:
+        """The dossier as the gateway knows it: keys `dossier` (canonical body), `status`, `status_time`; None if unknown."""
+
+    def keep(self, content: bytes, media_type: str) -> str:
+        """Park a file that came inline; returns its sha256."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes
+    content_type: str = "application/json; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A path under `/hooks/<partner>/` that the partner calls. Authentication and the body cap are the web's work."""
+
+    method: str
+    path: str
+    answer: Callable[[Incoming, Door], Answer]
+
+
+# ── connectors, mappings ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """One partner file, checked. `settings` is the connector's own model of `[settings]`, secrets already resolved."""
+
+    id: str
+    name: str
+    name_en: str
+    connector: str
+    settings: BaseModel
+    mappings: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A connector as it is registered under the entry point group `lienthong.connectors`.
+
+    `folder` holds connector.toml, outcomes.toml, statuses.toml, samples/. `documents` names, by message type, the documents that a
+    partner's `[mappings]` must provide. `simulator` starts the partner's twin: see `connectors/<name>/simulator.py`.
+    """
+
+    name: str
+    folder: Path
+    settings: type[BaseModel]
+    documents: Mapping[str, Sequence[str]]
+    outbound: Callable[[Partner], Outbound] | None = None
+    poller: Callable[[Partner, Translate], Poller] | None = None
+    hooks: Callable[[Partner], Sequence[Hook]] | None = None
+    simulator: Callable[..., Any] | None = None
+
+
+class Translate(Protocol):
+    """Translate a document by a mapping's name."""
+
+    def __call__(self, mapping: str, document: Any) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of an explanation: target field ← source field, by which rule, and what it became.
+
+    `target` and `source` are JSON pointers; `source` is "" for a constant.
+    """
+
+    target: str
+    source: str
+    rule: str
+    value: Any
+
+
+class Translation(Protocol):
+    """One mapping, loaded and compiled. Pure: the same document in gives the same document out."""
+
+    name: str
+    version: str
+
+    def translate(self, document: Any) -> Any:
+        """The target document. Raises `Refused` with every fault (required field missing, too long, code unknown …)."""
+
+    def explain(self, document: Any) -> Sequence[Line]:
+        """The same translation, line by line."""
+
+
+class Codes(Protocol):
+    """Code lists with effective dates, for mappings and for `accept`."""
+
+    def find(self, listname: str, code: str, at: datetime | None = None) -> Mapping[str, str] | None:
+        """The row in force at `at`, or None. Procedure codes match on their national part."""
+
+
+# ── channel ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A hint that there is work for `destination`. `handle` is the channel's own."""
+
+    destination: str
+    handle: Any = None
+
+
+class Channel(Protocol):
+    """Where work is announced. Tickets are hints: losing one costs a sweep's delay and nothing else; many rows may share one."""
+
+    def ring(self, destination: str) -> None:
+        """Announce work. Never blocks for long, never raises for a broker that is away (it logs; the sweep rings again)."""
+
+    def listen(self, destinations: Sequence[str]) -> None:
+        """From now on `take` gives tickets of these destinations."""
+
+    def take(self, timeout: float) -> Ticket | None:
+        """The next ticket, or None after `timeout` seconds."""
+
+    def done(self, ticket: Ticket) -> None:
+        """Acknowledge."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,1 @@
+"""Mappings: one folder per translation, data beside its samples; `mappings.engine` reads them."""

@@ -1,0 +1,97 @@
+"""What every test may ask for: a ledger on either engine, a house (a gateway with in-memory partners), a clock that a test moves."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.config import default_folder
+from gateway.flow.gateway import Gateway
+from gateway.ledger.schema import upgrade
+from tests.engines import PostgreSQL, find_postgresql
+from tests.house import ADDRESSES, House, plain_config
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgreSQL]:
+    binaries = find_postgresql()
+    if binaries is None:
+        if os.environ.get("LIENTHONG_CI"):
+            pytest.fail("no PostgreSQL server is installed, and this run must have one")
+        pytest.skip("no PostgreSQL server is installed: `make test` installs it")
+    server = PostgreSQL(binaries)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a fresh ledger; a test that asks for it runs on both engines."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'ledger.db'}"
+        upgrade(url)
+        yield url
+    else:
+        with request.getfixturevalue("postgresql_server").database() as url:
+            yield url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    upgrade(url)
+    return url
+
+
+class Time:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def move(self, **by: float) -> None:
+        self.at += timedelta(**by)
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment that the shipped partner files ask for; nothing listens there."""
+    for name, value in ADDRESSES.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def make_house(tmp_path: Path, addresses: None, time: Time, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], House]]:
+    """Houses on the ledger at a given address; partners are in memory and no mapping is used."""
+    opened: list[House] = []
+
+    def make(url: str) -> House:
+        home = tmp_path / f"home{len(opened)}"
+        shutil.copytree(default_folder(), home / "config")
+        plain_config(home / "config")
+        monkeypatch.setenv("LIENTHONG_LEDGER", url)
+        house = House(Gateway(home, now=time))
+        opened.append(house)
+        return house
+
+    yield make
+    for house in opened:
+        house.gateway.close()
+
+
+@pytest.fixture
+def house(make_house: Callable[[str], House], ledger_url: str) -> House:
+    return make_house(ledger_url)
