@@ -11,9 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import structlog
 from kombu import Connection, Consumer, Exchange, Queue
+from kombu.transport.virtual.base import BrokerState
 
 from gateway.ports import Ticket
+
+log = structlog.get_logger("channel")
 
 POLL = 0.02  # seconds between two looks into the folder
 
@@ -32,7 +36,10 @@ class KombuChannel:
             }
         self._ringing = Connection(url, transport_options=options)
         self._listening = Connection(url, transport_options=options)
-        self._exchange = Exchange("tickets", type="direct")
+        bindings = BrokerState()  # kombu keeps one per transport class: a second channel in the process would bind nothing
+        self._ringing.transport.state = self._listening.transport.state = bindings
+        self._name = "tickets" if folder is not None else f"tickets-{id(self):x}"  # kombu's memory is one for the process
+        self._exchange = Exchange(self._name, type="direct")
         self._producer: Any = None
         self._lock = threading.Lock()
         self._taken: deque[Ticket] = deque()
@@ -50,7 +57,7 @@ class KombuChannel:
             )
 
     def _queue(self, destination: str) -> Queue:
-        return Queue(f"tickets.{destination}", self._exchange, routing_key=destination)
+        return Queue(f"{self._name}.{destination}", self._exchange, routing_key=destination)
 
     def listen(self, destinations: Sequence[str]) -> None:
         channel = self._listening.channel()
@@ -67,6 +74,9 @@ class KombuChannel:
             try:
                 self._listening.drain_events(timeout=timeout)
             except TimeoutError:
+                return None
+            except ValueError:  # the folder's reader may catch a ticket half written; the sweep rings again
+                log.warning("ticket_unreadable")
                 return None
         return self._taken.popleft() if self._taken else None
 

@@ -70,7 +70,12 @@ def test_every_fault_is_told_at_once_and_nothing_is_stored(house: House) -> None
     with pytest.raises(Refused) as refused:
         house.accept("one-stop", body)
 
-    assert {f.pointer for f in refused.value.faults} == {"/channel", "/submitted_at", "/unexpected", "/applicant/papers/0/number"}
+    assert {f.pointer for f in refused.value.faults} == {
+        "/channel",
+        "/submitted_at",
+        "/unexpected",
+        "/applicant/papers/0/number",
+    }
     assert count(house, messages) == 0
 
 

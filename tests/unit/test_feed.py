@@ -78,4 +78,6 @@ def _status_copy(house: House, code: str, seq: int):
         connection.execute(insert(messages).values({**old, "seq": seq, "id": f"m{seq}", "source_id": f"s{seq}"}))
     names = ["seq", "message", "dossier", "source", "status", "event_time", "received_time"]
     row = [seq, f"m{seq}", code, "one-stop", 4, old["event_time"], old["received_time"]]
-    return insert(statuses).from_select(names, select(*[literal(v, statuses.c[n].type) for n, v in zip(names, row, strict=True)]))
+    return insert(statuses).from_select(
+        names, select(*[literal(v, statuses.c[n].type) for n, v in zip(names, row, strict=True)])
+    )

@@ -150,7 +150,8 @@ def test_a_worker_that_lost_its_lease_writes_nothing(house: House, time) -> None
 
 
 @pytest.mark.parametrize(
-    ("error", "outcome"), [(Rejected("sai mã", code="-1"), "rejected"), (Unclassified("lạ", code="77", answer="???"), "unclassified")]
+    ("error", "outcome"),
+    [(Rejected("sai mã", code="-1"), "rejected"), (Unclassified("lạ", code="77", answer="???"), "unclassified")],
 )
 def test_what_needs_a_person_is_parked_with_the_answer_and_blocks_its_lane(house: House, time, error, outcome) -> None:
     house.accept("one-stop", dossier())

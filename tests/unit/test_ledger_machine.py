@@ -23,7 +23,15 @@ from tests.conftest import Time
 from tests.house import House, dossier, plain_config, status
 
 BEHAVIOUR = st.sampled_from(
-    [None, None, TryLater("busy"), AskFirst("timeout"), ("then", AskFirst("timeout after the deed")), Rejected("no"), RuntimeError("bug")]
+    [
+        None,
+        None,
+        TryLater("busy"),
+        AskFirst("timeout"),
+        ("then", AskFirst("timeout after the deed")),
+        Rejected("no"),
+        RuntimeError("bug"),
+    ]
 )
 
 
@@ -112,6 +120,9 @@ class Ledger(RuleBasedStateMachine):
 
 
 Ledger.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=40,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 TestLedger = Ledger.TestCase

@@ -93,11 +93,17 @@ def test_a_row_for_repetitions_only_counts_when_an_earlier_attempt_may_have_arri
     assert outcomes.judge("create", http=200, code=9).outcome == "unclassified"
 
 
-@given(http=st.integers(100, 599), code=st.text(max_size=5), text=st.text(max_size=20), again=st.booleans())
-def test_what_no_row_knows_is_unclassified_and_never_good(http: int, code: str, text: str, again: bool) -> None:
-    only = Outcomes.load(Path(__file__).with_name("one_rule.toml"))
+@pytest.fixture(scope="module")
+def one_rule(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
+    row = '[[rule]]\nhttp = [299]\ncode = ["ok"]\noutcome = "delivered"\nwhy = "The only good answer."\n'
+    return load(tmp_path_factory.mktemp("one"), row)
 
-    verdict = only.judge("any", http=http, code=code, text=text, again=again)
+
+@given(http=st.integers(100, 599), code=st.text(max_size=5), text=st.text(max_size=20), again=st.booleans())
+def test_what_no_row_knows_is_unclassified_and_never_good(
+    one_rule: Outcomes, http: int, code: str, text: str, again: bool
+) -> None:
+    verdict = one_rule.judge("any", http=http, code=code, text=text, again=again)
 
     assert verdict.outcome == ("delivered" if (http, code) == (299, "ok") else "unclassified")
 
