@@ -1,0 +1,203 @@
+"""The mapi protocol: log in, put the call into its envelope, read the answer. Knows no message of ours."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from connectors.mapi.settings import Settings
+from gateway.errors import DeliveryError, TryLater, Unclassified
+from gateway.http import Http, Reply
+from gateway.outcomes import Outcomes
+
+OUTCOMES = Outcomes.load(Path(__file__).parent / "outcomes.toml")
+
+Item = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer as it came: error_code as text ("" when it has none), its words, and what else it carried.
+
+    What is no JSON object has the code ``no-envelope`` and an empty body.
+    """
+
+    http: int
+    code: str
+    text: str
+    body: Mapping[str, Any]
+    excerpt: str
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An answer that ended well, or that says by `then` how to go on. `result` is as the envelope had it."""
+
+    code: str
+    text: str
+    result: Any
+    duplicate: bool = False
+    then: str | None = None
+
+
+class Client:
+    """One mapi endpoint. Used by several threads at once; one session between them.
+
+    Every call raises `TryLater`, `AskFirst`, `Rejected` or `Unclassified`, as outcomes.toml has it. `now`
+    gives seconds, rising.
+    """
+
+    def __init__(self, settings: Settings, now: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._http = Http(
+            base_url=settings.url,
+            connect_timeout=settings.connect_timeout,
+            total_timeout=settings.total_timeout,
+            ca_file=settings.ca_file,
+            client_cert=settings.client_cert,
+            client_key=settings.client_key,
+            headers={"Accept": "application/json", "Charset": "utf-8", "dstcode": settings.dstcode},
+        )
+        self._sessions = Sessions(self._log_in, settings.session_minutes * 60, now)
+
+    def sync(self, items: Sequence[Item], *, updating: bool) -> Done:
+        """DongBoHoSoMC: create or update dossiers, all or none.
+
+        `then` is "update" when a create met a dossier that is already there.
+        """
+        judged_as = "DongBoHoSoMC.update" if updating else "DongBoHoSoMC.create"
+        # The flag is a text on the wire, not a boolean.
+        return self._call("DongBoHoSoMC", {"isUpdating": str(updating), "data": list(items)}, judged_as=judged_as)
+
+    def report(self, rows: Sequence[Item]) -> Done:
+        """CapNhatTienDoHoSoMC: append progress rows (at most 10). The portal does not notice a repetition."""
+        return self._call("CapNhatTienDoHoSoMC", {"data": list(rows)})
+
+    def tell_status(self, item: Item) -> Done:
+        """DongBoTrangThaiHoSo: the status of one dossier born on the portal."""
+        return self._call("DongBoTrangThaiHoSo", {"type": "2", "data": item})
+
+    def look_up(self, dossier: str) -> Sequence[Item]:
+        """TraCuuHoSo: what the portal holds under this code; empty when it has no such dossier."""
+        said = self._call("TraCuuHoSo", {"mahoso": dossier})
+        if not isinstance(said.result, list) or not all(isinstance(item, dict) for item in said.result):
+            raise Unclassified(
+                "TraCuuHoSo: result is no list of dossiers", code=said.code, answer=repr(said.result)[:2000]
+            )
+        return said.result
+
+    def procedures(self) -> Sequence[Item]:
+        """LayDanhSachTTHC: the procedures (MATTHC, TENTTHC) of the shared catalogue."""
+        said = self._call("LayDanhSachTTHC", {}, path=self._settings.share_path)
+        if not isinstance(said.result, list):
+            raise Unclassified("LayDanhSachTTHC: result is no list", code=said.code, answer=repr(said.result)[:2000])
+        return said.result
+
+    def log_in_again(self) -> None:
+        """A fresh session, whatever the old one's age. Raises `TryLater` when the portal gives none."""
+        self._sessions.renew(self._sessions.current)
+
+    def _call(
+        self, service: str, parameters: Mapping[str, Any], *, judged_as: str | None = None, path: str | None = None
+    ) -> Done:
+        call = judged_as or service
+        session = self._sessions.get()
+        said, done = self._once(call, service, parameters, path, session)
+        if done.then == "login":
+            said, done = self._once(call, service, parameters, path, self._sessions.renew(session))
+        if done.then == "login":
+            raise TryLater(
+                f"{call}: refused again with a fresh session: {said.text}", code=said.code, answer=said.excerpt
+            )
+        return done
+
+    def _once(
+        self, call: str, service: str, parameters: Mapping[str, Any], path: str | None, session: str
+    ) -> tuple[Said, Done]:
+        envelope = {"session": session, "madonvi": self._settings.madonvi, "service": service, **parameters}
+        said = read(self._http.call("POST", path or self._settings.integration_path, json=envelope))
+        verdict = OUTCOMES.settle(
+            call, http=said.http, code=said.code, text=said.text, answer=said.excerpt, retry_after=said.retry_after
+        )
+        return said, Done(said.code, said.text, said.body.get("result"), verdict.outcome == "duplicate", verdict.then)
+
+    def _log_in(self) -> str:
+        settings = self._settings
+        account = {"username": settings.username, "password": settings.password.get_secret_value()}
+        try:
+            said = read(self._http.call("POST", settings.auth_path, json=account))
+            OUTCOMES.settle("login", http=said.http, code=said.code, text=said.text, answer=said.excerpt)
+        except DeliveryError as error:
+            # A login delivers nothing, so whatever became of it, nothing is in doubt.
+            raise TryLater(f"login: {error.reason}", code=error.code, answer=error.answer) from error
+        session = said.body.get("session")
+        if not isinstance(session, str) or not session:
+            raise TryLater("login: code 0, but no session came with it", code="no-session")
+        return session
+
+
+def read(reply: Reply) -> Said:
+    """The envelope of an answer. What is no JSON object has code ``no-envelope`` and no words."""
+    try:
+        body = reply.json()
+    except Unclassified:
+        body = None  # a page, or nothing: the outcome table has a row for it
+    excerpt, wait = reply.excerpt(), reply.retry_after()
+    if not isinstance(body, dict):
+        return Said(reply.status, "no-envelope", "", {}, excerpt, wait)
+    code, words = body.get("error_code"), (body.get("message"), body.get("result"))
+    code = str(code).strip() if isinstance(code, str | int) and not isinstance(code, bool) else ""
+    return Said(reply.status, code, " ".join(w for w in words if isinstance(w, str)), body, excerpt, wait)
+
+
+class Sessions:
+    """The one session that all threads share.
+
+    While one thread logs in the others wait, and share its luck, also when it fails. `seconds` is how long a
+    session is used, `now` gives seconds, rising.
+    """
+
+    def __init__(self, log_in: Callable[[], str], seconds: float, now: Callable[[], float]) -> None:
+        self._log_in = log_in
+        self._seconds = seconds
+        self._now = now
+        self._lock = threading.Lock()
+        self._session = ""
+        self._until = float("-inf")
+        self._tries = 0
+        self._failure: TryLater | None = None
+
+    @property
+    def current(self) -> str:
+        return self._session
+
+    def get(self) -> str:
+        """A session young enough to be used. Raises `TryLater`."""
+        tries = self._tries
+        return self._session if self._now() < self._until else self._fresh(tries, stale=None)
+
+    def renew(self, stale: str) -> str:
+        """A session other than `stale`, which the portal has refused. Raises `TryLater`."""
+        return self._fresh(self._tries, stale)
+
+    def _fresh(self, tries: int, stale: str | None) -> str:
+        with self._lock:
+            if self._now() < self._until and self._session != stale:
+                return self._session  # another thread logged in while this one waited
+            if self._tries != tries and self._failure:
+                last = self._failure
+                raise TryLater(last.reason, code=last.code, answer=last.answer, retry_after=last.retry_after)
+            try:
+                session = self._log_in()
+            except TryLater as failure:
+                self._failure = failure
+                raise
+            finally:
+                self._tries += 1  # only now: who came during the login counts as one who waited for it
+            self._session, self._until, self._failure = session, self._now() + self._seconds, None
+            return session

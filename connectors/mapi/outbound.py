@@ -1,0 +1,178 @@
+"""Deliveries to the portal: which calls make one delivery, in which order, what is remembered between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from connectors.mapi.client import Client, Done
+from connectors.mapi.settings import Settings
+from gateway.errors import AskFirst, DeliveryError, Rejected
+from gateway.ports import Found, Health, Parcel, Receipt
+
+# The order of the calls. The dossier first: the portal refuses progress of a dossier it does not have.
+STEPS = ("dossier", "progress", "portal_status")
+
+# Where each row that cannot be repeated keeps its moment, its status and its words; TraCuuHoSo shows them
+# under the first names.
+_ROW = ("ThoiDiemXuLy", "TrangThai", "NoiDungXuLy")
+_ROW_OF = {"progress": _ROW, "portal_status": ("NgayXuLy", "TrangThai", "NoiDung")}
+
+
+class MapiOutbound:
+    """Delivers dossiers, progress rows and statuses.
+
+    A document that its mapping left null does not apply and is not sent. Used by several threads at once.
+    """
+
+    def __init__(self, settings: Settings, client: Client | None = None) -> None:
+        self._client = client or Client(settings)
+        self._batch = settings.batch
+        self._progress_key = settings.progress_in_lookup
+        self._send = {
+            "dossier": self._send_dossier,
+            "progress": self._send_progress,
+            "portal_status": self._send_status,
+        }
+
+    def deliver(self, parcel: Parcel) -> Receipt:
+        """Make the calls that are still to be made. Raises as the outcome table has it."""
+        return self._finish(parcel, dict(parcel.steps))
+
+    def deliver_together(self, parcels: Sequence[Parcel]) -> Sequence[Receipt | DeliveryError]:
+        """As `deliver` for the heads of several lanes; one result each, in order. Optional in the port.
+
+        Dossiers share calls of at most `batch`; with a batch of 1 this is `deliver` for each.
+        Nobody has seen a result per dossier, so a batch counts as all or nothing: when it is refused each
+        goes alone, which finds the bad one and doubles nothing, because an update may be repeated. Progress
+        rows may not, and so never share a call.
+        """
+        shared: dict[int, Mapping[str, Any] | DeliveryError] = {}
+        for updating in (False, True):
+            fit = [
+                p for p in parcels if p.known_there is updating and not p.in_doubt and _pending(p)[:1] == ["dossier"]
+            ]
+            for start in range(0, len(fit), self._batch):
+                group = fit[start : start + self._batch]
+                if len(group) > 1:
+                    shared |= self._sync_together(group, updating)
+        return [self._conclude(parcel, shared.get(parcel.delivery)) for parcel in parcels]
+
+    def find(self, parcel: Parcel) -> Found:
+        """Ask TraCuuHoSo. A question that failed, or an answer without progress rows, is UNKNOWN.
+
+        A dossier that may have arrived is ABSENT: it goes again, as an update if it is there, which doubles
+        nothing. Nor can it overwrite anything newer, since its lane sends nothing newer before this delivery
+        is settled.
+        """
+        pending = _pending(parcel)
+        if not pending:
+            return Found.ARRIVED
+        document = parcel.documents[pending[0]]
+        try:
+            held = self._client.look_up(document["MaHoSo"])
+        except DeliveryError:
+            return Found.UNKNOWN  # the attempt stays in doubt; the worker asks again
+        return Found.ABSENT if pending[0] == "dossier" else self._find_row(pending[0], document, held)
+
+    def check(self) -> Sequence[Health]:
+        """Log in anew, and read the shared catalogue."""
+        return [
+            _ask("Đăng nhập được vào Cổng không? · Can we log in?", self._log_in),
+            _ask("Đọc được danh mục thủ tục không? · Can we read the catalogue?", self._count_procedures),
+        ]
+
+    def _finish(self, parcel: Parcel, done: dict[str, Any]) -> Receipt:
+        wanted = _wanted(parcel)
+        for name in wanted:
+            if name not in done:
+                done[name] = self._send[name](parcel)
+                if name != wanted[-1]:
+                    parcel.remember(name, done[name])
+        if not wanted:
+            return Receipt(
+                "nothing-to-send", "Ánh xạ không có gì gửi lên Cổng · the mappings have nothing for the portal"
+            )
+        said = [done[name] for name in wanted]
+        words = "; ".join(f"{step['call']}: {step['text'] or step['code']}" for step in said)
+        return Receipt(said[-1]["code"], words, duplicate=any(step["duplicate"] for step in said))
+
+    def _send_dossier(self, parcel: Parcel) -> dict[str, Any]:
+        items = [parcel.documents["dossier"]]
+        done = self._client.sync(items, updating=self._is_there(parcel))
+        if done.then == "update":
+            done = self._client.sync(items, updating=True)
+        return _step("DongBoHoSoMC", done)
+
+    def _send_progress(self, parcel: Parcel) -> dict[str, Any]:
+        return _step("CapNhatTienDoHoSoMC", self._client.report([parcel.documents["progress"]]))
+
+    def _send_status(self, parcel: Parcel) -> dict[str, Any]:
+        return _step("DongBoTrangThaiHoSo", self._client.tell_status(parcel.documents["portal_status"]))
+
+    def _is_there(self, parcel: Parcel) -> bool:
+        """Does the portal have the dossier? Yes, no, or `AskFirst`: a failed question is never a no."""
+        if parcel.known_there or not parcel.in_doubt:
+            return parcel.known_there
+        try:
+            return bool(self._client.look_up(parcel.documents["dossier"]["MaHoSo"]))
+        except DeliveryError as error:
+            reason = f"whether the portal has the dossier is not known: {error.reason}"
+            raise AskFirst(reason, code=error.code, answer=error.answer, retry_after=error.retry_after) from error
+
+    def _find_row(self, name: str, document: Mapping[str, Any], held: Iterable[Mapping[str, Any]]) -> Found:
+        wanted = [document[field] for field in _ROW_OF[name]]
+        for dossier in held:
+            rows = dossier.get(self._progress_key)
+            if dossier.get("MaHoSo") == document["MaHoSo"] and isinstance(rows, list):
+                there = any(isinstance(row, dict) and [row.get(field) for field in _ROW] == wanted for row in rows)
+                return Found.ARRIVED if there else Found.ABSENT
+        return Found.UNKNOWN
+
+    def _sync_together(self, group: Sequence[Parcel], updating: bool) -> dict[int, Mapping[str, Any] | DeliveryError]:
+        try:
+            done = self._client.sync([parcel.documents["dossier"] for parcel in group], updating=updating)
+        except Rejected:
+            return {}
+        except DeliveryError as error:
+            return {parcel.delivery: error for parcel in group}
+        return {} if done.then else {parcel.delivery: _step("DongBoHoSoMC", done) for parcel in group}
+
+    def _conclude(self, parcel: Parcel, shared: Mapping[str, Any] | DeliveryError | None) -> Receipt | DeliveryError:
+        if isinstance(shared, DeliveryError):
+            return shared
+        done = dict(parcel.steps)
+        if shared is not None:
+            done["dossier"] = shared
+            if _wanted(parcel) != ["dossier"]:
+                parcel.remember("dossier", shared)
+        try:
+            return self._finish(parcel, done)
+        except DeliveryError as error:
+            return error
+
+    def _log_in(self) -> str:
+        self._client.log_in_again()
+        return "có phiên mới · a fresh session"
+
+    def _count_procedures(self) -> str:
+        return f"{len(self._client.procedures())} thủ tục · procedures"
+
+
+def _wanted(parcel: Parcel) -> list[str]:
+    return [name for name in STEPS if parcel.documents.get(name) is not None]
+
+
+def _pending(parcel: Parcel) -> list[str]:
+    return [name for name in _wanted(parcel) if name not in parcel.steps]
+
+
+def _step(call: str, done: Done) -> dict[str, Any]:
+    return {"call": call, "code": done.code, "text": done.text, "duplicate": done.duplicate}
+
+
+def _ask(question: str, ask: Any) -> Health:
+    try:
+        return Health(question, True, ask())
+    except DeliveryError as error:
+        return Health(question, False, error.reason)
