@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from gateway.errors import Fault
+from gateway.errors import DeliveryError, Fault
 from gateway.message import Message
 
 # ── outbound ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -79,6 +79,15 @@ class Outbound(Protocol):
 
     def check(self) -> Sequence[Health]:
         """Is the partner there, and does it know us? Changes nothing at the partner."""
+
+
+class Together(Outbound, Protocol):
+    """An outbound that can carry the heads of several lanes in one call. `together` is how many at most; 1 means each alone."""
+
+    together: int
+
+    def deliver_together(self, parcels: Sequence[Parcel]) -> Sequence[Receipt | DeliveryError]:
+        """One result for each parcel, in order. None of them is in doubt."""
 
 
 # ── inbound ─────────────────────────────────────────────────────────────────────────────────────────────────────

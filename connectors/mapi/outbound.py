@@ -27,7 +27,7 @@ class MapiOutbound:
 
     def __init__(self, settings: Settings, client: Client | None = None) -> None:
         self._client = client or Client(settings)
-        self._batch = settings.batch
+        self.together = settings.batch
         self._progress_key = settings.progress_in_lookup
         self._send = {
             "dossier": self._send_dossier,
@@ -40,7 +40,7 @@ class MapiOutbound:
         return self._finish(parcel, dict(parcel.steps))
 
     def deliver_together(self, parcels: Sequence[Parcel]) -> Sequence[Receipt | DeliveryError]:
-        """As `deliver` for the heads of several lanes; one result each, in order. Optional in the port.
+        """As `deliver` for the heads of several lanes; one result each, in order.
 
         Dossiers share calls of at most `batch`; with a batch of 1 this is `deliver` for each.
         Nobody has seen a result per dossier, so a batch counts as all or nothing: when it is refused each
@@ -52,8 +52,8 @@ class MapiOutbound:
             fit = [
                 p for p in parcels if p.known_there is updating and not p.in_doubt and _pending(p)[:1] == ["dossier"]
             ]
-            for start in range(0, len(fit), self._batch):
-                group = fit[start : start + self._batch]
+            for start in range(0, len(fit), self.together):
+                group = fit[start : start + self.together]
                 if len(group) > 1:
                     shared |= self._sync_together(group, updating)
         return [self._conclude(parcel, shared.get(parcel.delivery)) for parcel in parcels]

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -29,6 +30,15 @@ class LeaseLost(Exception):
     """Another worker has this lane now. Whatever this one was doing, it writes nothing more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A lane taken, the message at its head, and the dossier's earlier messages."""
+
+    lease: Lease
+    message: Message
+    earlier: Sequence[Message]
+
+
 class Courier:
     """Serves one destination with up to `concurrency` calls at a time. A slow partner keeps only its own courier waiting."""
 
@@ -41,7 +51,8 @@ class Courier:
         self._bell = threading.Event()
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(self.policy.concurrency, thread_name_prefix=f"to-{destination}")
-        self._flying: dict[Future[Tried | None], Lease] = {}
+        self.together: int = getattr(self.outbound, "together", 1)
+        self._flying: dict[Future[list[Tried]], int] = {}  # calls under way, and how many lanes each carries
 
     def ring(self) -> None:
         self._bell.set()
@@ -67,22 +78,20 @@ class Courier:
     def step(self) -> bool:
         """Settle the calls that have ended, then fill the free places. False when there was nothing to do."""
         landed = self._land([f for f in self._flying if f.done()])
-        free = 2 * self.policy.concurrency - len(self._flying)
-        taken = (
-            self._take(min(free, self.policy.batch))
-            if free >= self.policy.concurrency and not self._stop.is_set()
-            else []
-        )
-        for lease, message, earlier in taken:
-            future = self._pool.submit(self._try, lease, message, earlier)
-            self._flying[future] = lease
+        free = 2 * self.policy.concurrency * self.together - sum(self._flying.values())
+        if free < self.policy.concurrency or self._stop.is_set():
+            return landed
+        jobs = self._take(min(free, self.policy.batch))
+        for group in _groups(jobs, self.together):
+            future = self._pool.submit(self._try_group, group)
+            self._flying[future] = len(group)
             future.add_done_callback(lambda _: self._bell.set())
-        return landed or bool(taken)
+        return landed or bool(jobs)
 
-    def _land(self, done: Sequence[Future[Tried | None]]) -> bool:
+    def _land(self, done: Sequence[Future[list[Tried]]]) -> bool:
         if not done:
             return False
-        tried = [t for t in (f.result() for f in done) if t is not None]
+        tried = [t for future in done for t in future.result()]
         settle(self.gateway.ledger, self.destination, tried, self.policy, self.gateway.now())
         for future in done:  # only now: a ledger that was away leaves the results here, to be settled when it is back
             del self._flying[future]
@@ -95,63 +104,76 @@ class Courier:
         except LedgerAway as away:
             log.error("ledger_away", destination=self.destination, error=str(away), unsettled=len(self._flying))
 
-    def _take(self, most: int) -> list[tuple[Lease, Message, list[Message]]]:
-        now = self.gateway.now()
+    def _take(self, most: int) -> list[Job]:
+        now, policy = self.gateway.now(), self.policy
         with self.gateway.ledger.write() as connection:
-            limit = ledger.may_send(connection, self.destination, now, self.policy.lease_seconds)
+            limit = ledger.may_send(connection, self.destination, now, policy.lease_seconds)
             most = most if limit is None else min(most, limit)
-            leases = (
-                ledger.take(
-                    connection,
-                    self.destination,
-                    most,
-                    worker=self.worker,
-                    now=now,
-                    lease_seconds=self.policy.lease_seconds,
-                )
-                if most
-                else []
+            if most == 0:
+                return []
+            leases = ledger.take(
+                connection, self.destination, most, worker=self.worker, now=now, lease_seconds=policy.lease_seconds
             )
         if not leases:
             return []
         with self.gateway.ledger.read() as connection:
             told = histories(connection, [lease.dossier for lease in leases])
-        return [(lease, *_split(told[lease.dossier], lease.message_seq)) for lease in leases]
+        return [Job(lease, *_split(told[lease.dossier], lease.message_seq)) for lease in leases]
 
-    def _try(self, lease: Lease, message: Message, earlier: Sequence[Message]) -> Tried | None:  # noqa: PLR0911
-        """One attempt, from translation to answer. Every way out is a result for settle; only a lost lease is none."""
-        kind = "ask" if lease.in_doubt else "send"
+    def _try_group(self, jobs: Sequence[Job]) -> list[Tried]:
+        """One attempt for each job: alone, or together in one call. A job whose lease was lost has no result."""
+        if len(jobs) == 1:
+            return self._guard(jobs[0], lambda: self._try(jobs[0]))
+        parcels: list[tuple[Job, Parcel]] = []
+        tried: list[Tried] = []
+        for job in jobs:
+            tried += self._guard(job, lambda job=job: parcels.append((job, self._parcel(job))))  # type: ignore[misc]
         try:
-            parcel = self._parcel(lease, message, earlier)
-            if lease.in_doubt:
-                found = self.outbound.find(parcel)
-                if found is Found.ARRIVED:
-                    return Tried(lease, kind, found)
-                if found is Found.UNKNOWN:
-                    return Tried(lease, kind, AskFirst("the partner could not say whether it arrived", code="unknown"))
-                kind = "send"
-            return Tried(lease, kind, self.outbound.deliver(parcel))
-        except DeliveryError as error:
-            return Tried(lease, kind, error)
-        except Refused as refused:
-            return Tried(
-                lease, kind, Rejected(f"cannot be translated: {refused}", code="translation", answer=_faults(refused))
-            )
-        except LeaseLost:
-            log.warning("lease_lost", destination=self.destination, dossier=lease.dossier)
-            return None
+            results = self.outbound.deliver_together([p for _, p in parcels])  # type: ignore[attr-defined]
+            return tried + [Tried(job.lease, "send", r) for (job, _), r in zip(parcels, results, strict=True)]
         except Exception as error:
-            log.exception(
-                "connector_failed", destination=self.destination, dossier=lease.dossier, delivery=lease.delivery
-            )
-            return Tried(lease, kind, AskFirst(f"the connector failed: {type(error).__name__}: {error}", code="fault"))
+            log.exception("connector_failed", destination=self.destination, together=len(parcels))
+            return tried + [Tried(job.lease, "send", _fault(error)) for job, _ in parcels]
 
-    def _parcel(self, lease: Lease, message: Message, earlier: Sequence[Message]) -> Parcel:
+    def _guard(self, job: Job, work: Callable[[], Tried | None]) -> list[Tried]:
+        """Every way out of `work` is a result for settle; only a lost lease is none."""
+        kind = "ask" if job.lease.in_doubt else "send"
+        try:
+            tried = work()
+            return [tried] if tried is not None else []
+        except DeliveryError as error:
+            return [Tried(job.lease, kind, error)]
+        except Refused as refused:
+            reason = f"cannot be translated: {refused}"
+            return [Tried(job.lease, kind, Rejected(reason, code="translation", answer=_faults(refused)))]
+        except LeaseLost:
+            log.warning("lease_lost", destination=self.destination, dossier=job.lease.dossier)
+            return []
+        except Exception as error:
+            log.exception("connector_failed", destination=self.destination, delivery=job.lease.delivery)
+            return [Tried(job.lease, kind, _fault(error))]
+
+    def _try(self, job: Job) -> Tried:
+        """Ask when in doubt, then send. What goes wrong while sending is no longer a matter of asking."""
+        parcel = self._parcel(job)
+        if job.lease.in_doubt:
+            found = self.outbound.find(parcel)
+            if found is Found.ARRIVED:
+                return Tried(job.lease, "ask", found)
+            if found is Found.UNKNOWN:
+                unknown = AskFirst("the partner could not say whether it arrived", code="unknown")
+                return Tried(job.lease, "ask", unknown)
+        try:
+            return Tried(job.lease, "send", self.outbound.deliver(parcel))
+        except DeliveryError as error:
+            return Tried(job.lease, "send", error)
+
+    def _parcel(self, job: Job) -> Parcel:
+        lease, message = job.lease, job.message
         documents = lease.edited
         if documents is None:
-            documents = self.gateway.documents(
-                self.destination, message, build_view(message, earlier, self.gateway.link)
-            )
+            view = build_view(message, job.earlier, self.gateway.link)
+            documents = self.gateway.documents(self.destination, message, view)
         steps = dict(lease.steps)
 
         def remember(step: str, answer: Any) -> None:
@@ -169,6 +191,18 @@ class Courier:
 def _split(told: Sequence[Message], seq: int) -> tuple[Message, list[Message]]:
     """The message `seq`, and those before it."""
     return next(m for m in told if m.seq == seq), [m for m in told if m.seq < seq]
+
+
+def _groups(jobs: Sequence[Job], together: int) -> list[list[Job]]:
+    """Jobs that may share a call, in groups of at most `together`; a job in doubt, or half done, goes alone."""
+    fresh = [job for job in jobs if not job.lease.in_doubt and not job.lease.steps]
+    groups = [fresh[i : i + together] for i in range(0, len(fresh), together)]
+    return groups + [[job] for job in jobs if job.lease.in_doubt or job.lease.steps]
+
+
+def _fault(error: Exception) -> AskFirst:
+    """A fault of ours in the middle of a call: what was sent is not known."""
+    return AskFirst(f"the connector failed: {type(error).__name__}: {error}", code="fault")
 
 
 def _faults(refused: Refused) -> str:

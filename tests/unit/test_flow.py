@@ -300,3 +300,32 @@ def test_two_workers_never_hold_one_lane(make_house: Callable[[str], House], led
         list(pool.map(grab, range(12)))
 
     assert len(taken) == len(set(taken)) == 30
+
+
+def test_heads_of_several_lanes_share_a_call_where_the_partner_takes_that(house: House, time) -> None:
+    calls = []
+
+    class Batches(type(house.partners["portal"])):
+        together = 4
+
+        def deliver_together(self, parcels):
+            calls.append(len(parcels))
+            results = []
+            for parcel in parcels:
+                try:
+                    results.append(self.deliver(parcel))
+                except (TryLater, AskFirst) as error:
+                    results.append(error)
+            return results
+
+    portal = house.partners["portal"] = house.gateway._outbounds["portal"] = Batches()
+    for number in range(1, 11):
+        house.accept("one-stop", dossier(number))
+    portal.script = [None, TryLater("bận"), ("then", AskFirst("không trả lời"))]
+    house.work("portal")
+    time.move(seconds=30)
+    house.work("portal")
+
+    assert max(calls) == 4
+    assert state(house) == ["delivered"] * 10
+    assert len(portal.effects) == len(set(portal.effects)) == 10
