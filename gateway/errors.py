@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 class DeliveryError(Exception):
@@ -67,6 +68,11 @@ class Refused(Exception):
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("; ".join(f"{f.pointer or '/'}: {f.detail_en}" for f in faults))
         self.faults = tuple(faults)
+
+    @classmethod
+    def of(cls, pointer: str, code: str, detail: str, detail_en: str) -> Self:
+        """With one fault."""
+        return cls([Fault(pointer, code, detail, detail_en)])
 
 
 class Conflicting(Refused):

@@ -27,7 +27,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """`rows` selects one column, `subject`: what names a row that breaks the law."""
+    """`rows` selects one column, `subject`: what names a row that breaks the law. `{status}` is the status in the body of message `m`."""
 
     word: str
     wrong: str
@@ -38,8 +38,11 @@ class Law:
 STATES = ("delivered", "waiting", "in_doubt", "parked", "cancelled")
 EXAMPLES = 5
 
-_OPEN = "('waiting', 'in_doubt', 'parked')"
-_ENDED = "('delivered', 'cancelled')"
+_WORDS = {
+    "{open}": "('waiting', 'in_doubt', 'parked')",
+    "{ended}": "('delivered', 'cancelled')",
+    "{states}": str(STATES),
+}
 
 LAWS = (
     Law(
@@ -67,14 +70,14 @@ LAWS = (
         "state",
         "lượt gửi ở một trạng thái không ai biết",
         "a delivery is in a state that nobody knows",
-        f"SELECT 'delivery ' || id || ': ' || state AS subject FROM deliveries WHERE state NOT IN {STATES}",
+        "SELECT 'delivery ' || id || ': ' || state AS subject FROM deliveries WHERE state NOT IN {states}",
     ),
     Law(
         "lane-count",
         "số đếm của làn khác số lượt gửi",
         "a lane's counts differ from its deliveries",
-        f"""SELECT l.destination || ' ' || l.dossier AS subject FROM lanes l
-           LEFT JOIN (SELECT destination, dossier, sum(CASE WHEN state IN {_OPEN} THEN 1 ELSE 0 END) AS open,
+        """SELECT l.destination || ' ' || l.dossier AS subject FROM lanes l
+           LEFT JOIN (SELECT destination, dossier, sum(CASE WHEN state IN {open} THEN 1 ELSE 0 END) AS open,
                              sum(CASE WHEN state = 'delivered' THEN 1 ELSE 0 END) AS delivered
                       FROM deliveries GROUP BY destination, dossier) d
              ON d.destination = l.destination AND d.dossier = l.dossier
@@ -91,24 +94,26 @@ LAWS = (
         "order",
         "trong một làn, bản tin sau đã kết thúc trước bản tin trước",
         "in a lane, a later message ended before an earlier one",
-        f"""SELECT destination || ' ' || dossier AS subject FROM deliveries GROUP BY destination, dossier
-           HAVING min(CASE WHEN state IN {_OPEN} THEN message_seq END) < max(CASE WHEN state IN {_ENDED} THEN message_seq END)""",
+        """SELECT destination || ' ' || dossier AS subject FROM deliveries GROUP BY destination, dossier
+           HAVING min(CASE WHEN state IN {open} THEN message_seq END) < max(CASE WHEN state IN {ended} THEN message_seq END)""",
     ),
     Law(
-        "order-in-time",
-        "trong một làn, giờ kết thúc không theo thứ tự bản tin",
-        "in a lane, the times of ending do not follow the order of the messages",
-        """SELECT 'delivery ' || id AS subject FROM (
-             SELECT id, ended_at, lag(ended_at) OVER (PARTITION BY destination, dossier ORDER BY message_seq) AS before
-             FROM deliveries WHERE ended_at IS NOT NULL) AS ended WHERE ended_at < before""",
+        "order-of-proofs",
+        "trong một làn, lần gửi thành công của bản tin sau bắt đầu trước lần gửi thành công của bản tin trước",
+        "in a lane, the good attempt of a later message began before that of an earlier one",
+        # Attempts are numbered as they begin: an order that no clock can falsify.
+        """SELECT 'delivery ' || delivery AS subject FROM (
+             SELECT a.delivery, a.id, lag(a.id) OVER (PARTITION BY d.destination, d.dossier ORDER BY d.message_seq) AS before
+             FROM attempts a JOIN deliveries d ON d.id = a.delivery WHERE a.outcome IN ('delivered', 'duplicate')) AS proofs
+           WHERE id < before""",
     ),
     Law(
         "blocked",
         "làn bị chặn mà không có lượt gửi nào chờ người xử lý ở đầu, hoặc ngược lại",
         "a lane is blocked without a parked delivery at its head, or the reverse",
-        f"""SELECT l.destination || ' ' || l.dossier AS subject FROM lanes l
+        """SELECT l.destination || ' ' || l.dossier AS subject FROM lanes l
            LEFT JOIN (SELECT d.destination, d.dossier, d.state FROM deliveries d
-                      JOIN (SELECT destination, dossier, min(message_seq) AS seq FROM deliveries WHERE state IN {_OPEN}
+                      JOIN (SELECT destination, dossier, min(message_seq) AS seq FROM deliveries WHERE state IN {open}
                             GROUP BY destination, dossier) first
                         ON first.destination = d.destination AND first.dossier = d.dossier AND first.seq = d.message_seq) head
              ON head.destination = l.destination AND head.dossier = l.dossier
@@ -118,8 +123,8 @@ LAWS = (
         "parked-behind",
         "lượt gửi chờ người xử lý không đứng đầu làn",
         "a parked delivery is not at the head of its lane",
-        f"""SELECT 'delivery ' || d.id AS subject FROM deliveries d
-           JOIN (SELECT destination, dossier, min(message_seq) AS seq FROM deliveries WHERE state IN {_OPEN}
+        """SELECT 'delivery ' || d.id AS subject FROM deliveries d
+           JOIN (SELECT destination, dossier, min(message_seq) AS seq FROM deliveries WHERE state IN {open}
                  GROUP BY destination, dossier) first
              ON first.destination = d.destination AND first.dossier = d.dossier
            WHERE d.state = 'parked' AND d.message_seq <> first.seq""",
@@ -144,8 +149,8 @@ LAWS = (
         "ended",
         "lượt gửi đã kết thúc còn dở dang, hoặc chưa kết thúc mà đã có giờ kết thúc",
         "an ended delivery is still under way, or an open one has a time of ending",
-        f"""SELECT 'delivery ' || id AS subject FROM deliveries
-           WHERE (state IN {_ENDED} AND (open_attempt IS NOT NULL OR ended_at IS NULL)) OR (state IN {_OPEN} AND ended_at IS NOT NULL)""",
+        """SELECT 'delivery ' || id AS subject FROM deliveries
+           WHERE (state IN {ended} AND (open_attempt IS NOT NULL OR ended_at IS NULL)) OR (state IN {open} AND ended_at IS NOT NULL)""",
     ),
     Law(
         "attempt",
@@ -169,14 +174,15 @@ LAWS = (
         """SELECT s.message AS subject FROM statuses s LEFT JOIN messages m ON m.seq = s.seq
            WHERE m.seq IS NULL OR m.id <> s.message OR m.dossier <> s.dossier OR m.source <> s.source
               OR m.event_time <> s.event_time OR coalesce(m.held, '') <> coalesce(s.held, '')
-              OR m.type NOT IN ('StatusChanged', 'DossierSubmitted') OR {status:m} <> s.status""",
+              OR m.type NOT IN ('StatusChanged', 'DossierSubmitted') OR {status} <> s.status""",
     ),
     Law(
         "status-lost",
         "bản tin trạng thái không có trong lịch sử trạng thái",
         "a status message is missing from the status history",
-        """SELECT m.id AS subject FROM messages m LEFT JOIN statuses s ON s.seq = m.seq WHERE s.seq IS NULL AND (m.type = 'StatusChanged'
-             OR m.seq IN (SELECT min(seq) FROM messages WHERE type = 'DossierSubmitted' AND held IS NULL GROUP BY dossier))""",
+        """SELECT m.id AS subject FROM messages m LEFT JOIN statuses s ON s.seq = m.seq
+           WHERE s.seq IS NULL AND (m.type = 'StatusChanged'
+             OR m.seq IN (SELECT min(seq) FROM messages WHERE type = 'DossierSubmitted' GROUP BY dossier))""",
     ),
     Law(
         "late-applied",
@@ -193,7 +199,7 @@ LAWS = (
         """SELECT d.code AS subject FROM dossiers d
            LEFT JOIN (SELECT dossier, max(seq) AS seq FROM statuses WHERE held IS NULL GROUP BY dossier) last ON last.dossier = d.code
            LEFT JOIN statuses s ON s.seq = last.seq
-           WHERE s.seq IS NULL OR s.status <> d.status OR s.event_time <> d.status_time OR s.seq <> d.status_seq""",
+           WHERE coalesce(s.seq, 0) <> d.status_seq OR s.status <> d.status OR s.event_time <> d.status_time""",
     ),
     Law(
         "no-dossier",
@@ -207,7 +213,7 @@ LAWS = (
         "hồ sơ không trỏ tới bản nộp mới nhất",
         "a dossier does not name its newest submission",
         """SELECT d.code AS subject FROM dossiers d
-           LEFT JOIN (SELECT dossier, max(seq) AS seq FROM messages WHERE type = 'DossierSubmitted' AND held IS NULL GROUP BY dossier) m
+           LEFT JOIN (SELECT dossier, max(seq) AS seq FROM messages WHERE type = 'DossierSubmitted' GROUP BY dossier) m
              ON m.dossier = d.code WHERE m.seq IS NULL OR m.seq <> d.newest""",
     ),
     Law(
@@ -216,7 +222,7 @@ LAWS = (
         "what a system believes is not proved by the message it names",
         """SELECT b.system || ' ' || b.dossier AS subject FROM beliefs b LEFT JOIN messages m ON m.id = b.message
            WHERE m.seq IS NULL OR m.dossier <> b.dossier OR m.event_time <> b.since
-              OR m.type NOT IN ('StatusChanged', 'DossierSubmitted') OR {status:m} <> b.status""",
+              OR m.type NOT IN ('StatusChanged', 'DossierSubmitted') OR {status} <> b.status""",
     ),
     Law(
         "belief-told",
@@ -266,7 +272,9 @@ def count(connection: Connection) -> dict[str, int]:
 
 
 def _ask(connection: Connection, law: Law) -> Finding | None:
-    rows = law.rows.replace("{status:m}", _STATUS_OF[connection.dialect.name])
+    rows = law.rows
+    for word, meaning in {**_WORDS, "{status}": _STATUS_OF[connection.dialect.name]}.items():
+        rows = rows.replace(word, meaning)
     # The subquery's rows are counted and a few are named in one pass. The text is ours: nothing from outside enters it.
     statement = f"SELECT subject, count(*) OVER () AS n FROM ({rows}) AS broken LIMIT {EXAMPLES}"  # noqa: S608
     found: Sequence[Any] = connection.execute(text(statement)).all()

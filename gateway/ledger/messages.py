@@ -74,16 +74,42 @@ def lock_dossier(connection: Connection, code: str) -> Any | None:
     return connection.execute(_LOCKED, {"wanted": code}).first()
 
 
-def add_dossier(connection: Connection, row: dict[str, Any]) -> bool:
-    """False when another transaction was first (PostgreSQL); then lock and read it."""
-    done = connection.execute(
-        insert_for(connection)(dossiers).values(**row).on_conflict_do_nothing().returning(dossiers.c.code), {}
-    )
-    return done.first() is not None
+_INSERT_DOSSIER = insert(dossiers)
 
 
-def change_dossier(connection: Connection, code: str, **values: Any) -> None:
-    connection.execute(update(dossiers).where(dossiers.c.code == code).values(**values))
+_INSERT_DOSSIER = insert(dossiers)
+
+
+def add_dossier(connection: Connection, row: dict[str, Any]) -> None:
+    """A unique violation means that a twin request was first; the transaction must be tried again."""
+    connection.execute(_INSERT_DOSSIER, row)
+
+
+_BY_CODE = update(dossiers).where(dossiers.c.code == bindparam("b_code"))
+_AMEND = _BY_CODE.values(newest=bindparam("b_seq"), due_at=bindparam("b_due"))
+_PROMISE = _BY_CODE.values(due_at=bindparam("b_due"))
+_MOVE = _BY_CODE.values(
+    status=bindparam("b_status"),
+    status_time=bindparam("b_when"),
+    status_seq=bindparam("b_seq"),
+    due_at=bindparam("b_due"),
+)
+
+
+def amend_dossier(connection: Connection, code: str, seq: int, due: datetime | None) -> None:
+    """A newer DossierSubmitted stands for the dossier now."""
+    connection.execute(_AMEND, {"b_code": code, "b_seq": seq, "b_due": due})
+
+
+def promise_dossier(connection: Connection, code: str, due: datetime | None) -> None:
+    """A new promised return, without a move."""
+    connection.execute(_PROMISE, {"b_code": code, "b_due": due})
+
+
+def move_dossier(connection: Connection, message: Message, status: int, due: datetime | None) -> None:
+    """An applied status event."""
+    row = {"b_code": message.dossier, "b_status": status, "b_when": message.event_time, "b_seq": message.seq}
+    connection.execute(_MOVE, row | {"b_due": due})
 
 
 _INSERT_MESSAGE = insert(messages).returning(messages.c.seq)

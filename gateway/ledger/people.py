@@ -33,7 +33,8 @@ def _parked() -> Select[Any]:
         .where(lanes.c.destination == deliveries.c.destination, lanes.c.dossier == deliveries.c.dossier)
         .scalar_subquery()
     )
-    last = select(func.max(attempts.c.id)).where(attempts.c.delivery == deliveries.c.id).scalar_subquery()
+    tried = attempts.alias("tried")
+    last = select(func.max(tried.c.id)).where(tried.c.delivery == deliveries.c.id).scalar_subquery()
     return (
         select(
             deliveries.c.id, deliveries.c.destination, deliveries.c.dossier, deliveries.c.code, deliveries.c.reason, deliveries.c.steps,

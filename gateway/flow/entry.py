@@ -1,0 +1,241 @@
+"""One letter's way into the ledger, inside the open transaction: duplicate? lawful? routed? and then all rows at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from gateway.config import Route
+from gateway.dossiers.algebra import Standing, judge
+from gateway.dossiers.view import build_view
+from gateway.errors import Conflicting, Fault, NotFound, Refused, Taken
+from gateway.flow.letter import Letter
+from gateway.flow.route import destinations, facts_of, implications
+from gateway.ledger import facts as ledger_facts
+from gateway.ledger import messages as ledger
+from gateway.message import Message, new_id
+from gateway.ports import Accepted, Submission
+
+if TYPE_CHECKING:
+    from gateway.flow.accept import Acceptance
+
+
+NEWEST = 1 << 62  # above every number of the ledger
+
+
+class Entry:
+    """One letter's way into the ledger, inside the open transaction. Every refusal comes before the first write."""
+
+    def __init__(self, acceptance: Acceptance, connection: Any, letter: Letter, bells: list[str]) -> None:
+        self.acceptance, self.connection, self.letter, self.bells = acceptance, connection, letter, bells
+        self.gateway, self.partner, self.now = acceptance.gateway, acceptance.partner, acceptance.now
+        self.config = self.gateway.config
+
+    def write(self) -> Accepted:
+        letter = self.letter
+        earlier = ledger.find_earlier(self.connection, self.partner.id, letter.submission.source_id, letter.key)
+        if earlier is not None:
+            return self._repeat(earlier)
+        if letter.canonical is None:
+            return self._store("", "unreadable", [], [])
+        code = letter.said.dossier
+        row = ledger.lock_dossier(self.connection, code)
+        if letter.said.type == "DossierSubmitted":
+            return self._submitted(row)
+        if row is None or not self._takes_part(row):
+            if self.acceptance.lenient:
+                return self._store(code, "unknown-dossier", [], [])
+            raise NotFound.of(
+                "/dossier",
+                "unknown-dossier",
+                "cổng không có hồ sơ này của đối tác",
+                "the gateway knows no such dossier of this partner",
+            )
+        return self._about(row)
+
+    def _repeat(self, earlier: ledger.Earlier) -> Accepted:
+        if earlier.digest != self.letter.digest or earlier.message.source_id != self.letter.submission.source_id:
+            where = "Idempotency-Key" if earlier.by_key else "id"
+            raise Conflicting.of(
+                "/id", "conflict", f"{where} này đã dùng cho nội dung khác", f"this {where} was used for other content"
+            )
+        return _receipt(earlier.message, earlier.destinations, repeated=True)
+
+    def _takes_part(self, row: Any) -> bool:
+        if self.letter.because is not None or row.owner == self.partner.id:
+            return True
+        return ledger_facts.has_lane(self.connection, self.partner.id, row.code)
+
+    def _submitted(self, row: Any) -> Accepted:
+        body = self.letter.body
+        if row is not None and row.owner != self.partner.id:
+            raise Taken.of(
+                "/dossier", "owned-by-other", "hồ sơ này do hệ thống khác quản lý", "another system owns this dossier"
+            )
+        if row is not None and row.status != body["status"]:
+            raise Refused.of(
+                "/status",
+                "status-differs",
+                f"hồ sơ đang ở trạng thái {row.status}; đổi trạng thái bằng StatusChanged",
+                f"the dossier stands at {row.status}; send StatusChanged to move it",
+            )
+        if row is None and judge(self.config.statuses, None, body["status"], self.letter.said.event_time) is not None:
+            raise Refused.of(
+                "/status",
+                "not-first",
+                "hồ sơ mới phải bắt đầu ở trạng thái 1 hoặc 2",
+                "a new dossier starts at status 1 or 2",
+            )
+        return self._routed(row, body, held=None)
+
+    def _about(self, row: Any) -> Accepted:
+        letter = self.letter
+        held = None
+        if letter.said.type == "StatusChanged":
+            standing = Standing(row.status, row.status_time)
+            held = judge(
+                self.config.statuses,
+                standing,
+                letter.body["status"],
+                letter.said.event_time,
+                reopens=letter.body["reopens"],
+            )
+        return self._routed(row, ledger_facts.body_of(self.connection, row.newest), held)
+
+    def _routed(self, row: Any, dossier: Mapping[str, Any], held: str | None) -> Accepted:
+        body = self.letter.body
+        facts = facts_of(body, self.partner.id, dossier)
+        to = [] if held else destinations(self.config.routes, facts, self.config.partners)
+        implied = [] if held else implications(self.config.routes, facts)
+        if not held and not to and not implied:
+            if not self.acceptance.lenient:
+                raise Refused.of(
+                    "", "no-route", "không có tuyến nào cho bản tin này", "no route leads anywhere for this message"
+                )
+            held = "no-route"
+        if not held and self.letter.because is None and self.gateway.mapped(to, body["type"]):
+            self._lint(to, body, new=row is None)
+        return self._store(body["dossier"], held, to, implied, row)
+
+    def _lint(self, to: Sequence[str], body: Mapping[str, Any], *, new: bool) -> None:
+        """What a destination would refuse in this very message is refused here, where its sender can mend it."""
+        earlier = [] if new else self._history(NEWEST)
+        view = build_view(self._message(0, None), earlier, self.gateway.link)
+        own = ("/message", "/dossier") if body["type"] == "DossierSubmitted" else ("/message",)
+        faults = {f.pointer: f for d in to for f in self.gateway.lint(d, body["type"], view)}
+        mine = [
+            Fault(p[len(o) :], f.code, f.detail, f.detail_en)
+            for p, f in faults.items()
+            for o in own
+            if p.startswith(o + "/")
+        ]
+        if mine and not self.acceptance.lenient:
+            raise Refused(mine)
+
+    def _history(self, before: int) -> list[Message]:
+        return ledger.history(self.connection, self.letter.body["dossier"], before)
+
+    def _message(self, seq: int, held: str | None, ours: str = "") -> Message:
+        letter = self.letter
+        return Message(
+            seq=seq, id=ours, source=self.partner.id, source_id=letter.submission.source_id, type=letter.body["type"],
+            dossier=letter.body.get("dossier", ""), event_time=letter.event_time or self.now, received_time=self.now,
+            body=letter.body, held=held, trace=letter.trace,
+        )  # fmt: skip
+
+    def _store(
+        self, dossier: str, held: str | None, to: Sequence[str], implied: Sequence[Route], row: Any = None
+    ) -> Accepted:
+        letter, connection = self.letter, self.connection
+        ours = new_id()
+        seq = ledger.add_message(
+            connection,
+            {
+                "id": ours, "source": self.partner.id, "source_id": letter.submission.source_id, "idempotency_key": letter.key,
+                "type": letter.body["type"], "dossier": dossier, "event_time": letter.event_time or self.now,
+                "received_time": self.now, "digest": letter.digest, "content_type": letter.submission.content_type,
+                "original": letter.submission.original, "body": letter.json, "mapping": letter.submission.mapping, "held": held,
+                "routed": len(to), "because": letter.because, "trace": letter.trace,
+            },
+        )  # fmt: skip
+        message = self._message(seq, held, ours)
+        due = letter.due_at or (row.due_at if row is not None else None)
+        self._follow(message, row, due)
+        ledger.add_deliveries(connection, seq, dossier, to, self.now, due)
+        self.bells += [d for d in to if d not in self.bells]
+        for route in implied:
+            self._imply(message, route)
+        return _receipt(message, to)
+
+    def _follow(self, message: Message, row: Any, due: datetime | None) -> None:
+        """What the message changes of its dossier, and what its sender believes now."""
+        connection, new = self.connection, row is None and message.type == "DossierSubmitted"
+        if new:
+            self._found(message, due)
+        elif message.type == "DossierSubmitted":
+            ledger.amend_dossier(connection, message.dossier, message.seq, due)
+        elif message.type == "StatusChanged" and message.held is None:
+            ledger.move_dossier(connection, message, message.body["status"], due)
+        elif self.letter.due_at is not None and message.held is None:
+            ledger.promise_dossier(connection, message.dossier, due)
+        if new or message.type == "StatusChanged":
+            ledger.add_status(connection, _status_row(message))
+            ledger.note_beliefs(connection, [_belief(message, self.now)])
+
+    def _found(self, message: Message, due: datetime | None) -> None:
+        body = message.body
+        ledger.add_dossier(
+            self.connection,
+            {
+                "code": message.dossier, "owner": message.source, "origin": body["origin"], "procedure": body["procedure"]["code"],
+                "organisation": body["handled_by"]["code"], "channel": body["channel"], "status": body["status"],
+                "status_time": message.event_time, "status_seq": message.seq, "due_at": due, "newest": message.seq,
+                "created_at": self.now,
+            },
+        )  # fmt: skip
+
+    def _imply(self, message: Message, route: Route) -> None:
+        """A further message that follows from this one, by the mapping the route names. One that cannot be made is kept and held."""
+        view = build_view(message, self._history(message.seq), self.gateway.link)
+        name = route.implies or ""
+        translation = self.gateway.translation(name)
+        source_id = f"{name}-{message.id}"
+        original = json.dumps(view, ensure_ascii=False).encode()
+        try:
+            body = translation.translate(view)
+            submission = Submission(body["id"], body, original, mapping=f"{name}@{translation.version}")
+            letter = self.acceptance.read(submission, None, self.letter.trace, because=message.id)
+            Entry(self.acceptance, self.connection, letter, self.bells).write()
+        except Refused as refused:
+            letter = self.acceptance.unreadable(Submission(source_id, None, original), refused.faults)
+            Entry(self.acceptance, self.connection, letter, self.bells).write()
+
+
+def _receipt(message: Message, to: Sequence[str], *, repeated: bool = False) -> Accepted:
+    return Accepted(
+        message.id,
+        message.source,
+        message.source_id,
+        message.type,
+        message.dossier,
+        message.received_time,
+        list(to),
+        message.held,
+        repeated,
+    )
+
+
+def _status_row(message: Message) -> dict[str, Any]:
+    return {
+        "seq": message.seq, "message": message.id, "dossier": message.dossier, "source": message.source, "status": message.body["status"],
+        "event_time": message.event_time, "received_time": message.received_time, "held": message.held, "position": None,
+    }  # fmt: skip
+
+
+def _belief(message: Message, now: datetime) -> dict[str, Any]:
+    return {
+        "dossier": message.dossier, "system": message.source, "status": message.body["status"], "since": message.event_time,
+        "message": message.id, "how": "said", "at": now,
+    }  # fmt: skip
