@@ -1,7 +1,7 @@
 """Calls out, over libcurl: a total time limit nothing outlasts, a size cap, no redirects, known hosts only.
 
 Why libcurl: the pure-Python clients limit the wait for each read, so a server that drips one byte at a time
-holds them for ever; libcurl limits the whole call. And it costs a sixth of their CPU.
+holds them for ever; libcurl limits the whole call. It also costs a fraction of their CPU.
 
 Threads: every thread has its own handle and so its own kept-alive connections. libcurl works with the
 interpreter lock released and takes it only for our call-backs (one before the request, one a header line, one
@@ -30,7 +30,6 @@ from gateway.errors import AskFirst, Misconfigured, TryLater, Unclassified
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _IDLE_SECONDS = 30  # a kept connection older than this is not used again: many servers close theirs at 60
-_MOST_HEADER_BYTES = 64 << 10
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
 _LINE_BREAK = re.compile(r"[\r\n\0]")
 
@@ -85,14 +84,13 @@ _second_try = Retrying(
 class _Transfer:
     """What one libcurl call collects, and the moment after which the partner may have seen the request."""
 
-    __slots__ = ("body", "header_bytes", "headers", "most", "sent", "size", "too_large")
+    __slots__ = ("body", "headers", "most", "sent", "size", "too_large")
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.sent = False
         self.too_large = False
         self.size = 0
-        self.header_bytes = 0
         self.headers: dict[str, str] = {}
         self.body: list[bytes] = []
 
@@ -107,19 +105,15 @@ class _Transfer:
         self.sent = True
         return int(pycurl.PREREQFUNC_OK)
 
-    def take_header(self, line: bytes) -> int | None:
-        self.header_bytes += len(line)
-        if self.header_bytes > _MOST_HEADER_BYTES:
-            self.too_large = True
-            return 0
+    def take_header(self, line: bytes) -> None:
+        """One header line. libcurl itself ends the call after 300 KiB or 5,000 lines of them."""
         name, colon, value = line.partition(b":")
         if not colon:
             if line.startswith(b"HTTP/"):
                 self.headers.clear()  # what came before was an interim answer (100, 103)
-            return None
+            return
         key, text = name.decode("latin-1").lower(), value.strip().decode("latin-1")
         self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
-        return None
 
     def take_body(self, piece: bytes) -> int | None:
         self.size += len(piece)

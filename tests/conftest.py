@@ -74,7 +74,9 @@ def addresses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def make_house(tmp_path: Path, addresses: None, time: Time, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], House]]:
+def make_house(
+    tmp_path: Path, addresses: None, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], House]]:
     """Houses on the ledger at a given address; partners are in memory and no mapping is used."""
     opened: list[House] = []
 

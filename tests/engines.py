@@ -15,7 +15,9 @@ import psycopg
 
 from gateway.ledger.schema import upgrade
 
-_PLACES = [Path(p) for p in os.environ.get("PATH", "").split(":") if p] + sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+_PLACES = [Path(p) for p in os.environ.get("PATH", "").split(":") if p] + sorted(
+    Path("/usr/lib/postgresql").glob("*/bin"), reverse=True
+)
 
 
 def find_postgresql() -> Path | None:
@@ -41,7 +43,13 @@ class PostgreSQL:
         upgrade(self.url("pattern"))
 
     def _run(self, program: str, *arguments: str) -> None:
-        subprocess.run([str(self.binaries / program), *arguments], check=True, user=self._user, cwd=self.folder, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [str(self.binaries / program), *arguments],
+            check=True,
+            user=self._user,
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+        )
 
     def execute(self, statement: str) -> None:
         with psycopg.connect(host=str(self.folder), user="lienthong", dbname="postgres", autocommit=True) as connection:

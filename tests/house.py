@@ -110,7 +110,12 @@ def dossier(number: int = 1, **changes: Any) -> dict[str, Any]:
         "event_time": "2026-01-05T09:30:00+07:00",
         "origin": "local",
         "channel": 2,
-        "procedure": {"code": "1.001193", "name": "Đăng ký khai sinh", "field_code": "G15-HT01", "field_name": "Hộ tịch"},
+        "procedure": {
+            "code": "1.001193",
+            "name": "Đăng ký khai sinh",
+            "field_code": "G15-HT01",
+            "field_name": "Hộ tịch",
+        },
         "received_by": {"code": "000.00.01.H99", "name": "Trung tâm Phục vụ hành chính công"},
         "handled_by": {"code": "000.00.01.H99", "name": "Trung tâm Phục vụ hành chính công"},
         "applicant": {
@@ -141,5 +146,3 @@ def status(number: int, code: int, minute: int, **changes: Any) -> dict[str, Any
         "officer": {"name": "Trần Thị Ví Dụ", "unit": "Phòng Hộ tịch"},
     }
     return body | changes
-
-

@@ -50,9 +50,7 @@ def pins(name: str) -> dict[str, Version]:
 
 
 def contract(contract_id: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(
-        c for c in pyproject()["tool"]["importlinter"]["contracts"] if c["id"] == contract_id
-    )
+    found: dict[str, Any] = next(c for c in pyproject()["tool"]["importlinter"]["contracts"] if c["id"] == contract_id)
     return found
 
 

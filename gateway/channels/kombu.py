@@ -36,9 +36,13 @@ class KombuChannel:
             }
         self._ringing = Connection(url, transport_options=options)
         self._listening = Connection(url, transport_options=options)
-        bindings = BrokerState()  # kombu keeps one per transport class: a second channel in the process would bind nothing
+        bindings = (
+            BrokerState()
+        )  # kombu keeps one per transport class: a second channel in the process would bind nothing
         self._ringing.transport.state = self._listening.transport.state = bindings
-        self._name = "tickets" if folder is not None else f"tickets-{id(self):x}"  # kombu's memory is one for the process
+        self._name = (
+            "tickets" if folder is not None else f"tickets-{id(self):x}"
+        )  # kombu's memory is one for the process
         self._exchange = Exchange(self._name, type="direct")
         self._producer: Any = None
         self._lock = threading.Lock()

@@ -38,6 +38,16 @@ def build_view(message: Message, earlier: Iterable[Message], link: Link) -> dict
     return view
 
 
+def send_as_is(message: Message, link: Link) -> Mapping[str, Any]:
+    """The canonical message for a partner without a mapping: files parked with us go by their link, since the partner cannot see our store."""
+    body = dict(message.body)
+    for name in ("attachments", "results"):
+        if name in body:
+            linked = [_linked(file, message, link) for file in body[name]]
+            body[name] = [{k: v for k, v in file.items() if k != "sha256"} for file in linked]
+    return body
+
+
 def _add(view: dict[str, Any], one: Message, link: Link) -> None:
     body = dict(one.body)
     if one.type == "DossierSubmitted":

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from gateway.channels import open_channel
 from gateway.codes import CsvCodes
 from gateway.config import Config, resolve_secrets
+from gateway.dossiers.view import send_as_is
 from gateway.errors import Fault, Misconfigured, Refused
 from gateway.ledger import Ledger, open_ledger
 from gateway.ledger.files import Files
@@ -117,7 +118,7 @@ class Gateway:
         """The documents a destination gets, by name. A partner without mappings gets the canonical message. Raises `Refused`."""
         rows = self.config.partners[destination].mappings
         if not rows:
-            return {"message": message.body}
+            return {"message": send_as_is(message, self.link)}
         if message.type not in rows:
             raise Refused(
                 [

@@ -1,0 +1,84 @@
+"""Messages out to the one-stop system, in the canonical model or as a mapping wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from connectors.one_stop_rest.client import Client
+from gateway.errors import DeliveryError, Unclassified
+from gateway.http import Reply
+from gateway.outcomes import Outcomes
+from gateway.ports import Found, Health, Parcel, Receipt
+
+
+class OneStop:
+    """Delivers the document ``message`` if the partner has a mapping for it, else the canonical body as it is."""
+
+    def __init__(self, client: Client, outcomes: Outcomes) -> None:
+        self._client = client
+        self._outcomes = outcomes
+
+    def deliver(self, parcel: Parcel) -> Receipt:
+        """One call. The receipt's reference is the `id` in their answer, if there is one."""
+        body = parcel.documents.get("message", parcel.message.body)
+        reply = self._client.post(parcel.key, body, parcel.message.trace)
+        return settle(self._outcomes, reply, again=parcel.in_doubt)
+
+    def find(self, parcel: Parcel) -> Found:
+        """Their receipt under our key: 200 arrived, 404 in their own words absent, anything else says nothing."""
+        try:
+            reply = self._client.get(parcel.key)
+        except DeliveryError:
+            return Found.UNKNOWN
+        answer = _read(reply)
+        if reply.status == 200 and answer is not None:
+            return Found.ARRIVED
+        if reply.status == 404 and answer is not None:
+            return Found.ABSENT
+        return Found.UNKNOWN
+
+    def check(self) -> Sequence[Health]:
+        question = "Hệ thống một cửa có nhận ta không? / Is the one-stop system there, and does it know us?"
+        try:
+            reply = self._client.health()
+        except DeliveryError as fault:
+            return [Health(question, False, fault.reason)]
+        return [Health(question, reply.status == 200, f"HTTP {reply.status}")]
+
+
+def settle(outcomes: Outcomes, reply: Reply, *, again: bool = False) -> Receipt:
+    """What their answer to a message means; raises what the table says.
+
+    The table sees as code: ``repeated`` when their receipt says so, ``not-json`` when the answer is no JSON object;
+    as text: title and detail of a problem document (RFC 9457).
+    """
+    answer = _read(reply)
+    if answer is None:
+        code, answer = "not-json", {}
+    else:
+        code = "repeated" if answer.get("repeated") is True else ""
+    verdict = outcomes.settle(
+        "message",
+        http=reply.status,
+        code=code,
+        text=" ".join(str(answer[name]) for name in ("title", "detail") if name in answer),
+        answer=reply.excerpt(),
+        again=again,
+        retry_after=reply.retry_after(),
+    )
+    reference = answer.get("id")
+    return Receipt(
+        str(reply.status),
+        reply.excerpt(),
+        reference=reference if isinstance(reference, str) else None,
+        duplicate=verdict.outcome == "duplicate",
+    )
+
+
+def _read(reply: Reply) -> dict[str, Any] | None:
+    try:
+        answer = reply.json()
+    except Unclassified:
+        return None
+    return answer if isinstance(answer, dict) else None

@@ -1,0 +1,219 @@
+"""`lienthong check`: is everything in order, before it is needed?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.options import as_json, at_home, read_config
+from gateway.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from gateway.config import Config
+    from gateway.flow.gateway import Gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One question and its answer; `answer` names file, place and cure when it is not well."""
+
+    about: str
+    ok: bool
+    answer: str
+
+
+@click.command(epilog="Ví dụ · Example:  lienthong check --connections --conservation")
+@at_home
+@click.option("--connections", is_flag=True, help="Hỏi từng đối tác · ask each partner.")
+@click.option(
+    "--conservation", is_flag=True, help="Kiểm tra sổ: không mất, không thừa, đúng thứ tự · audit the ledger."
+)
+@click.option(
+    "--schemas",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Ghi JSON Schema của các bản tin vào đây · write them.",
+)
+@click.option(
+    "--verify-schemas",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="So với các tệp ở đây · compare them.",
+)
+@as_json
+def check(
+    home: Path, connections: bool, conservation: bool, schemas: Path | None, verify_schemas: Path | None, as_json: bool
+) -> None:
+    """Kiểm tra cấu hình, ánh xạ, bảng trạng thái, danh mục, cơ sở dữ liệu.
+
+    Check the configuration, the mappings, the status tables, the code lists and the ledger; on request also the connections and the
+    conservation of every message. Exit code 1 when something is not in order.
+    """
+    from gateway.cli.show import print_json
+
+    answers = list(_ask_all(home, connections, conservation))
+    if schemas is not None:
+        answers.append(write_schemas(schemas))
+    if verify_schemas is not None:
+        answers.append(compare_schemas(verify_schemas))
+    if as_json:
+        print_json([asdict(a) for a in answers])
+    else:
+        for one in answers:
+            click.echo(click.style("✓", fg="green") if one.ok else click.style("✗", fg="red"), nl=False)
+            click.echo(f" {one.about}: {one.answer}")
+        wrong = sum(not one.ok for one in answers)
+        click.echo(f"{wrong} điều phải sửa · to be mended" if wrong else "Mọi thứ đều ổn · all is well")
+    sys.exit(int(any(not one.ok for one in answers)))
+
+
+def _ask_all(home: Path, connections: bool, conservation: bool) -> Iterator[Answer]:
+    try:
+        config = read_config(home)
+    except Misconfigured as wrong:
+        yield Answer("Cấu hình · configuration", False, str(wrong))
+        return
+    yield Answer(
+        "Cấu hình · configuration",
+        True,
+        f"{config.folder}: {len(config.partners)} đối tác, {len(config.routes)} tuyến, 10 trạng thái",
+    )
+    yield from _one_by_one("Ánh xạ · mappings", lambda: _check_mappings(home))
+    ledger = Answer(*_ledger(config))
+    yield ledger
+    if not ledger.ok:
+        return
+    from gateway.flow.gateway import Gateway
+
+    try:
+        gateway = Gateway(home, config=config)
+    except Misconfigured as wrong:
+        yield Answer("Danh mục · code lists", False, str(wrong))
+        return
+    yield Answer(
+        "Danh mục · code lists", True, ", ".join(sorted(p.stem for p in (config.folder / "codelists").glob("*.csv")))
+    )
+    yield from _one_by_one("Kết nối · connectors", lambda: _check_connectors(gateway))
+    if connections:
+        yield from _check_connections(gateway)
+    if conservation:
+        yield from _check_conservation(gateway)
+
+
+def _one_by_one(about: str, ask: Callable[[], Iterator[str]]) -> Iterator[Answer]:
+    """An answer per finding, or one that says that there was none."""
+    try:
+        findings = list(ask())
+    except Misconfigured as wrong:
+        findings = [str(wrong)]
+    yield from (Answer(about, False, finding) for finding in findings)
+    if not findings:
+        yield Answer(about, True, "đúng · in order")
+
+
+def _check_mappings(home: Path) -> Iterator[str]:
+    from gateway.cli.mapping import engine, load_all
+
+    for translation in load_all(home).values():
+        yield from engine().check(translation)
+
+
+def _ledger(config: Config) -> tuple[str, bool, str]:
+    from gateway.ledger import open_ledger
+    from gateway.ledger.schema import HEAD, revision
+
+    about = "Cơ sở dữ liệu · ledger"
+    if not config.settings.ledger and not (config.data / "lienthong.db").exists():
+        return about, False, f"{config.data / 'lienthong.db'}: chưa có · not there yet: lienthong db upgrade"
+    here = revision(open_ledger(config.settings.ledger_url))
+    if here != HEAD:
+        return about, False, f"lược đồ · schema {here or '–'}, cần · wanted {HEAD}: lienthong db upgrade"
+    return about, True, f"lược đồ · schema {here}"
+
+
+def _check_connectors(gateway: Gateway) -> Iterator[str]:
+    """Every settings table fits its connector, and every message that a route may bring has the documents that the connector wants."""
+    known = set(gateway.config.partners)
+    for route in gateway.config.routes:
+        for name in route.to:
+            if name in known:
+                yield from _check_leg(gateway, name, route.name, route.when.type)
+        if route.implies:
+            gateway.translation(route.implies)
+    for name, partner in gateway.partners.items():
+        wanted = gateway.kinds[partner.connector].documents
+        for kind, documents in partner.mappings.items():
+            strange = set(documents) - set(wanted.get(kind, ()))
+            if strange and wanted:
+                yield f"config/partners/{name}.toml: mappings.{kind}: {', '.join(sorted(strange))}: kết nối không biết · the connector knows no such document"
+
+
+def _check_leg(gateway: Gateway, name: str, route: str, types: list[str]) -> Iterator[str]:
+    partner = gateway.partners[name]
+    if gateway.kinds[partner.connector].outbound is None:
+        yield f"config/routes.toml: {route}: kết nối {partner.connector} không gửi được · the connector cannot deliver to {name}"
+        return
+    for kind in types if partner.mappings else ():
+        missing = set(gateway.kinds[partner.connector].documents.get(kind, ())) - set(partner.mappings.get(kind, ()))
+        if missing or kind not in partner.mappings:
+            words = ", ".join(sorted(missing)) or "–"
+            yield f"config/partners/{name}.toml: tuyến · route {route!r} đưa đến · brings {kind}, thiếu · missing [mappings.{kind}] {words}"
+
+
+def _check_connections(gateway: Gateway) -> Iterator[Answer]:
+    from gateway.cli.partners import ask
+
+    for one in ask(gateway):
+        yield Answer(one["partner"], one["ok"], f"{one['question']} {one['answer']}")
+
+
+def _check_conservation(gateway: Gateway) -> Iterator[Answer]:
+    from gateway.ledger.conservation import STATES, conserve, count
+
+    about = "Bảo toàn · conservation"
+    with gateway.ledger.read() as connection:
+        findings, sums = conserve(connection), count(connection)
+    for found in findings:
+        yield Answer(
+            about, False, f"{found.wrong} · {found.wrong_en} [{found.law}] {found.count}×: {', '.join(found.examples)}"
+        )
+    if not findings:
+        yield Answer(
+            about,
+            True,
+            f"đã nhận · accepted {sums['accepted']} = " + " + ".join(f"{state} {sums[state]}" for state in STATES),
+        )
+
+
+def write_schemas(folder: Path) -> Answer:
+    """The JSON Schema of every message type, a file each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in _schemas().items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return Answer("JSON Schema", True, f"{folder}: {len(_schemas())} tệp đã ghi · files written")
+
+
+def compare_schemas(folder: Path) -> Answer:
+    """Do the files say what the program says?"""
+    there = {file.name: file.read_text(encoding="utf-8") for file in folder.glob("*.json")}
+    wanted = _schemas()
+    differ = sorted(name for name in there.keys() | wanted.keys() if there.get(name) != wanted.get(name))
+    if differ:
+        return Answer(
+            "JSON Schema", False, f"{folder}: khác · differ: {', '.join(differ)}: lienthong check --schemas {folder}"
+        )
+    return Answer("JSON Schema", True, f"{folder}: {len(wanted)} tệp giống hệt · files, the same")
+
+
+def _schemas() -> dict[str, str]:
+    from gateway.canonical import schemas
+
+    return {
+        f"{name}.json": json.dumps(schema, ensure_ascii=False, indent=2) + "\n" for name, schema in schemas().items()
+    }

@@ -1,0 +1,125 @@
+"""`lienthong flow`: the live map. If it is hard to read, the code is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gateway.cli.options import as_json, at_home, read_config
+
+if TYPE_CHECKING:
+    from gateway.config import Config
+
+
+@click.command(epilog="Ví dụ · Example:  lienthong flow --json")
+@at_home
+@as_json
+def flow(home: Path, as_json: bool) -> None:
+    """Bản đồ đang chạy: đối tác, tuyến, ánh xạ, hàng đợi.
+
+    Print the live map: the partners, the routes with their conditions, the mappings with their versions, and what is under way.
+    """
+    from gateway.cli.mapping import load_all
+    from gateway.cli.show import print_json
+
+    config = read_config(home)
+    versions = {name: t.version for name, t in load_all(home).items()}
+    found = {
+        "partners": _partners(config),
+        "routes": _routes(config, versions),
+        "mappings": _mappings(config, versions),
+        "queues": _queues(config),
+    }
+    if as_json:
+        print_json(found)
+    else:
+        _show(found)
+
+
+def _partners(config: Config) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": p.id, "name": p.name, "name_en": p.name_en, "connector": p.connector, "sends": p.sends, "reads": p.reads,
+            "poll_seconds": p.poll_seconds,
+        }
+        for p in config.partners.values()
+    ]  # fmt: skip
+
+
+def _routes(config: Config, versions: Mapping[str, str]) -> list[dict[str, Any]]:
+    """A route's condition, in one line, and where it leads."""
+    found = []
+    for route in config.routes:
+        when = {name: wanted for name, wanted in route.when if wanted}
+        implies = f"{route.implies}@{versions.get(route.implies, '?')}" if route.implies else None
+        found.append({"name": route.name, "when": when, "to": route.to, "implies": implies})
+    return found
+
+
+def _mappings(config: Config, versions: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [
+        {"partner": p.id, "type": kind, "document": name, "mapping": f"{mapping}@{versions.get(mapping, '?')}"}
+        for p in config.partners.values()
+        for kind, documents in p.mappings.items()
+        for name, mapping in documents.items()
+    ]
+
+
+def _queues(config: Config) -> list[dict[str, Any]] | None:
+    """What is under way to each destination; None when there is no ledger yet."""
+    from gateway.cli.show import mapping
+    from gateway.ledger import open_ledger, standing
+    from gateway.ledger.schema import HEAD, revision
+
+    if not config.settings.ledger and not (config.data / "lienthong.db").exists():
+        return None
+    ledger = open_ledger(config.settings.ledger_url)
+    if revision(ledger) != HEAD:
+        return None
+    with ledger.read() as connection:
+        return [mapping(row) for row in standing.destinations(connection)]
+
+
+def _show(found: dict[str, Any]) -> None:
+    from gateway.cli.show import table
+
+    table(
+        "Đối tác · Partners",
+        ("Mã", "Tên", "Kết nối", "Được gửi", "Được đọc", "Hỏi mỗi"),
+        [
+            (p["id"], f"{p['name']}\n{p['name_en']}", p["connector"], "\n".join(p["sends"]), p["reads"],
+             f"{p['poll_seconds']:g} s" if p["poll_seconds"] else None)
+            for p in found["partners"]
+        ],
+    )  # fmt: skip
+    table(
+        "Tuyến · Routes (các dòng cộng dồn · rows add up)",
+        ("Tên", "Khi", "Đến"),
+        [
+            (r["name"], _condition(r["when"]), ", ".join(r["to"]) or f"suy ra · implies {r['implies']}")
+            for r in found["routes"]
+        ],
+    )
+    table(
+        "Ánh xạ gửi đi · Outgoing mappings",
+        ("Đến", "Bản tin", "Tài liệu", "Ánh xạ"),
+        [(m["partner"], m["type"], m["document"], m["mapping"]) for m in found["mappings"]],
+    )
+    if found["queues"] is None:
+        click.echo("Hàng đợi · Queues: chưa có cơ sở dữ liệu · no ledger yet (lienthong db upgrade)")
+        return
+    table(
+        "Hàng đợi · Queues",
+        ("Đến", "#Làn", "#Đang chờ", "#Nghi ngờ", "#Chờ người", "#Đã gửi", "#Đã hủy", "Cũ nhất", "Cầu dao"),
+        [
+            (q["destination"], q["lanes"], q["waiting"], q["in_doubt"], q["parked"], q["delivered"], q["cancelled"], q["oldest"], q["breaker"])
+            for q in found["queues"]
+        ],
+    )  # fmt: skip
+
+
+def _condition(when: Mapping[str, Any]) -> str:
+    return "\n".join(f"{name} = {' | '.join(map(str, wanted))}" for name, wanted in when.items()) or "luôn · always"

@@ -1,0 +1,35 @@
+"""The thread between `lienthong up` and its children: a pipe each way, by number in the environment.
+
+Down it the child learns that the supervisor is gone, even if that was killed with -9: the pipe closes, the child drains and ends.
+Up it the child says once where it can be reached. Without the environment (a child started by hand) both do nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+LIFELINE = "LIENTHONG_LIFELINE"
+READY = "LIENTHONG_READY"
+
+
+def hold() -> None:
+    """From now on, end this process (as SIGTERM would) when the supervisor has ended."""
+    descriptor = os.environ.pop(LIFELINE, None)
+    if descriptor is not None:
+        threading.Thread(target=_watch, args=(int(descriptor),), name="lifeline", daemon=True).start()
+
+
+def _watch(descriptor: int) -> None:
+    while os.read(descriptor, 1):
+        pass  # nobody writes; the read ends when the last writer is gone
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def say_ready(words: str) -> None:
+    """Tell the supervisor that this process works now; `words` is its address, or what it serves."""
+    descriptor = os.environ.pop(READY, None)
+    if descriptor is not None:
+        with os.fdopen(int(descriptor), "w", encoding="utf-8") as pipe:
+            pipe.write(words + "\n")

@@ -1,0 +1,123 @@
+"""`lienthong`: the list of commands, and how an error is told."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+COMMANDS = {
+    "up": "up:up",
+    "demo": "demo:demo",
+    "web": "web:web",
+    "work": "work:work",
+    "clock": "clock:clock",
+    "check": "check:check",
+    "flow": "flow:flow",
+    "send": "send:send",
+    "trace": "trace:trace",
+    "explain": "explain:explain",
+    "parked": "parked:parked",
+    "held": "held:held",
+    "partners": "partners:partners",
+    "keys": "keys:keys",
+    "map": "mapping:mapping",
+    "simulate": "simulate:simulate",
+    "db": "db:db",
+    "bench": "bench:bench",
+}
+"""Name → file in this folder : command in it. Their order is that of the help."""
+
+
+class Commands(click.Group):
+    """Loads a command's file when the command is asked for, and turns the errors an operator can mend into one message."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        file, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"gateway.cli.{file}"), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, in_short(self.get_command(ctx, name))) for name in COMMANDS]
+        with formatter.section("Lệnh · Commands"):
+            formatter.write_dl(rows)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            words = tell(error)
+            if words is None:
+                raise
+            raise Told(words) from error
+
+
+class Told(click.ClickException):
+    """One clear message, exit code 1."""
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"Lỗi · Error: {self.message}", err=True)
+
+
+def in_short(command: click.Command | None) -> str:
+    """The first sentence in each language: the first two paragraphs of the help, up to their full stop."""
+    paragraphs = (command.help or "" if command else "").split("\n\n")[:2]
+    return " · ".join(" ".join(p.split()).partition(". ")[0].rstrip(".") for p in paragraphs)
+
+
+def tell(error: Exception) -> str | None:
+    """What an operator should read; None for a fault of ours, which deserves its traceback."""
+    from gateway.errors import DeliveryError, Misconfigured, Refused
+
+    if isinstance(error, Refused):
+        lines = [f"{error.title} · {error.title_en}"]
+        lines += [f"  {f.pointer or '/'}: {f.detail} · {f.detail_en}" for f in error.faults]
+        return "\n".join(lines)
+    if isinstance(error, DeliveryError):
+        return f"{error.reason} [{error.code}]" if error.code else error.reason
+    if isinstance(error, Misconfigured):
+        return str(error)
+    opening = sys.modules.get(
+        "gateway.ledger.opening"
+    )  # not imported for this: a command that opened no ledger has none away
+    if opening is not None and isinstance(error, opening.LedgerAway):
+        return f"cơ sở dữ liệu không trả lời · the ledger does not answer: {error}"
+    return None
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    epilog="Bắt đầu · Start: `lienthong demo`, rồi · then `lienthong up`.  Mỗi lệnh · each command: `lienthong LỆNH --help`.",
+)
+@click.option(
+    "--home",
+    envvar="LIENTHONG_HOME",
+    metavar="DIR",
+    help="Thư mục có config/ và data/ · the folder with config/ and data/.",
+)
+@click.version_option(package_name="lienthong", message="lienthong %(version)s")
+def root(home: str | None) -> None:
+    """Liên thông: cổng tích hợp hồ sơ giữa một cửa, bưu điện và Cổng Dịch vụ công quốc gia.
+
+    An integration gateway: every system tells the same truth about every dossier.
+    """
+    if home:
+        os.environ["LIENTHONG_HOME"] = home
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    root(args=arguments, prog_name="lienthong")
+
+
+if __name__ == "__main__":
+    main()

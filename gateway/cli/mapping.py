@@ -1,0 +1,129 @@
+"""`lienthong map`: the mappings and their samples. The engine is found by its entry point: the spine imports no mapping."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.cli.options import as_json, at_home, read_config
+from gateway.errors import Misconfigured
+
+
+def engine() -> Any:
+    """The module behind the entry point `yaml` of `lienthong.mappings`: load, run_samples, try_file, check."""
+    (point,) = entry_points(group="lienthong.mappings", name="yaml")
+    return import_module(point.module)
+
+
+def folders(home: Path) -> list[Path]:
+    """Where mappings lie: those installed beside the engine, and over them the operator's own."""
+    installed = Path(engine().__file__).parent.parent
+    own = read_config(home).folder / "mappings"
+    return [installed, *([own] if own.is_dir() else [])]
+
+
+@click.group("map", epilog="Ví dụ · Example:  lienthong map test mapi_dossier")
+def mapping() -> None:
+    """Ánh xạ: chạy mẫu, thử với một tài liệu.
+
+    Mappings: run their samples, try one on a document. A mapping is data in a folder: map.yaml, codes.csv, samples.
+    """
+
+
+@mapping.command(epilog="Ví dụ · Example:  lienthong map test   ·   lienthong map test mapi_dossier vnpost_order")
+@click.argument("names", nargs=-1, metavar="[ÁNH XẠ]…")
+@at_home
+@as_json
+def test(names: Sequence[str], home: Path, as_json: bool) -> None:
+    """Chạy mọi mẫu và kiểm tra từng trường của nguồn.
+
+    Run every sample, and check that each source field is used or dropped with a reason. Exit code 1 when one differs.
+    """
+    from gateway.cli.show import print_json
+
+    ran = [r for folder in folders(home) for r in engine().run_samples(folder) if not names or r.mapping in names]
+    translations = load_all(home)
+    for name in names:
+        _known(name, translations)
+    checked = {name: engine().check(t) for name, t in translations.items() if not names or name in names}
+    if as_json:
+        samples = [{"mapping": r.mapping, "sample": r.sample, "ok": r.ok, "diff": r.diff} for r in ran]
+        print_json({"samples": samples, "findings": checked})
+    else:
+        for result in ran:
+            click.echo(f"{'✓' if result.ok else '✗'} {result.mapping}  {result.sample.replace('-', ' ')}")
+            click.echo(result.diff, nl=bool(result.diff))
+        for finding in (f for found in checked.values() for f in found):
+            click.echo(f"✗ {finding}")
+        good = sum(r.ok for r in ran)
+        click.echo(
+            f"{good}/{len(ran)} mẫu đúng · samples right; {sum(map(len, checked.values()))} lỗi phủ trường · findings"
+        )
+    sys.exit(int(any(not r.ok for r in ran) or any(checked.values())))
+
+
+@mapping.command(
+    "try", epilog="Ví dụ · Example:  lienthong map try mapi_dossier mappings/mapi_dossier/samples/*/in.json"
+)
+@click.argument("name", metavar="ÁNH XẠ")
+@click.argument("documents", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@at_home
+def try_(name: str, documents: Sequence[Path], home: Path) -> None:
+    """Dịch thử một tài liệu và xem từng trường từ đâu mà có.
+
+    Translate a document and show where each field comes from, by which rule; or every fault.
+    """
+    translation = _known(name, load_all(home))
+    trials = [engine().try_file(translation, document) for document in documents]
+    for trial in trials:
+        click.echo(trial.text)
+    sys.exit(int(not all(trial.ok for trial in trials)))
+
+
+@mapping.command("list", epilog="Ví dụ · Example:  lienthong map list")
+@at_home
+@as_json
+def list_(home: Path, as_json: bool) -> None:
+    """Các ánh xạ đang có, phiên bản và nơi dùng.
+
+    The mappings there are, their versions, and which partner uses them for what.
+    """
+    from gateway.cli.show import print_json, table
+
+    uses: dict[str, list[str]] = {}
+    for partner in read_config(home).partners.values():
+        for kind, documents in partner.mappings.items():
+            for document, name in documents.items():
+                uses.setdefault(name, []).append(f"{partner.id}: {kind}/{document}")
+    rows = [{"name": n, "version": t.version, "used": uses.get(n, [])} for n, t in sorted(load_all(home).items())]
+    if as_json:
+        print_json(rows)
+    else:
+        table(
+            "Ánh xạ · Mappings",
+            ("Tên", "Phiên bản", "Dùng cho"),
+            [(r["name"], r["version"], "\n".join(r["used"]) or None) for r in rows],
+        )
+
+
+def load_all(home: Path) -> dict[str, Any]:
+    """As the gateway loads them."""
+    from gateway.codes import CsvCodes
+
+    config = read_config(home)
+    codes = CsvCodes(config.folder / "codelists")
+    found: dict[str, Any] = dict(engine().load(None, codes))
+    own = config.folder / "mappings"
+    return {**found, **(engine().load(own, codes) if own.is_dir() else {})}
+
+
+def _known(name: str, translations: dict[str, Any]) -> Any:
+    if name not in translations:
+        raise Misconfigured(f"không có ánh xạ · no mapping {name!r}; có · known: {', '.join(sorted(translations))}")
+    return translations[name]

@@ -1,0 +1,124 @@
+"""`lienthong trace`: all that is known of one dossier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gateway.cli.options import as_json, at_home, open_books, read_config
+from gateway.errors import Fault, NotFound
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from gateway.ledger import Ledger
+
+
+@click.command(epilog="Ví dụ · Example:  lienthong trace 000.00.01.H99-260105-0001")
+@click.argument("dossier", metavar="MÃ_HỒ_SƠ")
+@at_home
+@as_json
+def trace(dossier: str, home: Path, as_json: bool) -> None:
+    """Toàn bộ diễn biến của một hồ sơ: ai nói gì, ai đã được báo, ai tin gì.
+
+    Everything about one dossier: who said what and when, to whom it went and with what result, and what each system believes now.
+    """
+    from gateway.cli.show import print_json
+
+    found = gather(open_books(home), dossier)
+    if as_json:
+        print_json(found)
+        return
+    names = {row.code: row.name for row in read_config(home).statuses.values()}
+    _show_dossier(found, names)
+    _show_messages(found, names)
+    _show_acts(found)
+
+
+def gather(ledger: Ledger, code: str) -> dict[str, Any]:
+    """The dossier, its beliefs, and its messages with their deliveries and what people did to them. Raises `NotFound`."""
+    from gateway.cli.show import mapping
+    from gateway.ledger import standing
+
+    with ledger.read() as connection:
+        row = standing.dossier(connection, code)
+        told = standing.messages_of(connection, code)
+        if row is None and not told:
+            raise NotFound(
+                [Fault("", "unknown-dossier", f"cổng không có hồ sơ {code}", f"the gateway knows no dossier {code}")]
+            )
+        gone = [mapping(d, "steps", "edited") for d in standing.deliveries_of(connection, code=code)]
+        acts = standing.acts_on(
+            connection, [f"delivery {d['id']}" for d in gone] + [f"message {m.id}" for m in told] + [f"dossier {code}"]
+        )
+        return {
+            "dossier": mapping(row) if row is not None else None,
+            "beliefs": [mapping(b) for b in standing.beliefs_of(connection, code)],
+            "messages": [{**mapping(m), "deliveries": [d for d in gone if d["message_seq"] == m.seq]} for m in told],
+            "acts": [mapping(a, "detail") for a in acts],
+        }
+
+
+def _show_dossier(found: dict[str, Any], names: dict[int, str]) -> None:
+    from gateway.cli.show import console, table, when
+
+    row = found["dossier"]
+    if row is not None:
+        out = console()
+        out.print(
+            f"[bold]{row['code']}[/]   {row['status']} {names[row['status']]}   từ · since {when(row['status_time'])}"
+        )
+        out.print(
+            f"thủ tục · procedure {row['procedure']}   đơn vị · unit {row['organisation']}   của · owner {row['owner']}   "
+            f"hẹn trả · due {when(row['due_at'])}",
+            markup=False,
+        )
+    table(
+        "Ai tin gì · Who believes what",
+        ("Hệ thống", "Trạng thái", "Từ lúc", "Vì", "Bản tin làm chứng"),
+        [
+            (b["system"], f"{b['status']} {names[b['status']]}", b["since"], HOW[b["how"]], b["message"])
+            for b in found["beliefs"]
+        ],
+    )
+
+
+HOW = {"said": "tự nói · said it", "accepted": "đã nhận · was told", "confirmed": "đã xác nhận · confirmed"}
+
+
+def _show_messages(found: dict[str, Any], names: dict[int, str]) -> None:
+    from gateway.cli.show import table
+
+    rows = []
+    for one in found["messages"]:
+        words = one["type"] + (f" {one['status']} {names[one['status']]}" if one["status"] else "")
+        rows.append((one["event_time"], one["received_time"], one["source"], words, one["id"], _gone(one)))
+    table("Diễn biến · What happened", ("Xảy ra", "Nhận lúc", "Từ", "Bản tin", "Mã", "Gửi đến"), rows)
+
+
+def _gone(message: dict[str, Any]) -> Text:
+    """The deliveries of a message, one a line, each in the colour of its state."""
+    from rich.text import Text
+
+    from gateway.cli.show import COLOURS, STATES
+    from gateway.dossiers.algebra import HELD
+
+    if message["held"]:
+        return Text(f"bị giữ: {HELD.get(message['held'], (message['held'],))[0]}", style="magenta")
+    lines = Text()
+    for i, one in enumerate(message["deliveries"]):
+        words = f"{one['destination']}: {STATES.get(one['state'], one['state'])}"
+        words += f" ({one['tries']} lần)" if one["tries"] > 1 else ""
+        words += f" – {one['reason']}" if one["state"] != "delivered" and one["reason"] else ""
+        lines.append(("\n" if i else "") + words, style=COLOURS.get(one["state"], ""))
+    return lines
+
+
+def _show_acts(found: dict[str, Any]) -> None:
+    from gateway.cli.show import table
+
+    if found["acts"]:
+        rows = [(a["at"], a["who"], a["act"], a["subject"], a["reason"]) for a in found["acts"]]
+        table("Người đã can thiệp · What people did", ("Lúc", "Ai", "Việc", "Với", "Vì sao"), rows)

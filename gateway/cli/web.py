@@ -1,0 +1,1 @@
+"""`lienthong web`: the front door alone."""
