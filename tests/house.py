@@ -93,7 +93,7 @@ class House:
 
     def work(self, *destinations: str) -> None:
         """Let couriers work until nothing is due and nothing is under way."""
-        for destination in destinations or [d for d in self.partners]:
+        for destination in destinations or list(self.partners):
             courier = self.courier(destination)
             while courier.step() or courier._flying:
                 pass

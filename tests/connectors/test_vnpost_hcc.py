@@ -397,7 +397,9 @@ def test_the_feed_is_read_page_by_page_in_its_order_with_one_cursor(serve: Serve
     fourth = reader.poll(third.cursor)
 
     assert [page.more for page in (first, second, third, fourth)] == [True, True, False, False]
-    assert [item.source_id for page in (first, second, third) for item in page.items] == [f"vnpost-{number}" for number in numbers]
+    assert [item.source_id for page in (first, second, third) for item in page.items] == [
+        f"vnpost-{number}" for number in numbers
+    ]
     assert (fourth.items, fourth.cursor) == ([], numbers[-1])
     item = first.items[1]
     assert item.body == {"mapping": "vnpost_event", "order": DOSSIER, "code": 1}

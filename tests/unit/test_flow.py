@@ -130,7 +130,8 @@ def test_a_crash_in_the_middle_of_a_call_leaves_a_doubt(house: House, time) -> N
     house.work("portal")
 
     assert len(house.partners["portal"].asked) == 1
-    assert [(a.outcome, a.code) for a in rows(house, attempts)][0] == ("ask_first", "crash")
+    first = rows(house, attempts)[0]
+    assert (first.outcome, first.code) == ("ask_first", "crash")
 
 
 def test_a_worker_that_lost_its_lease_writes_nothing(house: House, time) -> None:

@@ -1,0 +1,63 @@
+"""`lienthong bench NAME`: measurements of this machine, as ratios within one run."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.group()
+def bench() -> None:
+    """Đo tốc độ: mỗi con số đi cùng một mức sàn đo trong cùng lần chạy.
+
+    Measurements. Every figure stands beside a floor measured in the same run; only the ratios travel to another machine.
+    """
+
+
+@bench.command()
+@click.option(
+    "--messages",
+    default=5000,
+    show_default=True,
+    type=click.IntRange(100, 200_000),
+    help="Hồ sơ mỗi phép đo · dossiers a figure.",
+)
+@click.option(
+    "--connections",
+    default=16,
+    show_default=True,
+    type=click.IntRange(1, 256),
+    help="Kết nối của bên gửi · connections of the load.",
+)
+@click.option(
+    "--loaded",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 5_000_000),
+    help="Đo lại với sổ cái đã có chừng này · again with so many messages in the ledger.",
+)
+@click.option("--json", "as_json", is_flag=True)
+def embedded(messages: int, connections: int, loaded: int, as_json: bool) -> None:
+    """Nhận và gửi với cấu hình mặc định (SQLite, hai tiến trình).
+
+    Accept and deliver with the embedded default. Example: lienthong bench embedded --loaded 1000000
+    """
+    from bench.embedded import Bench
+
+    result = Bench(messages, connections, loaded).run()
+    if as_json:
+        print(json.dumps(result, indent=1))
+        return
+    for figure in result["figures"]:
+        print(
+            f"{figure['name']:>22}  {figure['rate']:>8,.0f}/s"
+            + (f"  {figure['cpu']:.2f} CPU s / 1,000" if figure["cpu"] else "")
+        )
+    print(f"{'idle memory of up':>22}  {result['idle_pss_mib']:.0f} MiB")
+    for name, ratio in result["ratios"].items():
+        print(f"{name:>48}  {ratio:.2f}")
+
+
+if __name__ == "__main__":
+    bench(prog_name="lienthong bench")
