@@ -147,6 +147,8 @@ class Config:
         self.partners = self._partners()
         self.routes = self._routes()
         self.statuses = self._statuses()
+        for partner in self.partners:
+            self.delivery(partner)  # a wrong one is found now
 
     def delivery(self, partner: str) -> Delivery:
         row = self.partners[partner]
