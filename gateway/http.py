@@ -46,7 +46,7 @@ class Reply:
         """The body as JSON. Raises `Unclassified` with code ``not-json`` and an excerpt when it is none."""
         try:
             return loads(self.body)
-        except ValueError as fault:
+        except (ValueError, RecursionError) as fault:
             raise Unclassified(
                 f"the answer (HTTP {self.status}) is not JSON", code="not-json", answer=self.excerpt()
             ) from fault

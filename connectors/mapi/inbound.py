@@ -47,7 +47,8 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class _Body(BaseModel):
-    """Shape only, and nothing coerced. Fields we do not know are let through: the portal may add some."""
+    """Shape only, and nothing coerced. Fields we do not know are let through: the portal may add some. A null is an
+    absent field."""
 
     model_config = ConfigDict(strict=True, extra="allow")
 
@@ -220,7 +221,15 @@ def _read(raw: bytes) -> dict[str, Any]:
         raise Refused([Fault("", "surrogate", "có nửa ký tự (surrogate) lẻ", "holds a lone surrogate")])
     if _deeper(body, _DEEPEST):
         raise Refused([Fault("", "depth", f"lồng sâu quá {_DEEPEST} tầng", f"nested deeper than {_DEEPEST}")])
-    return body
+    told: dict[str, Any] = _told(body)
+    return told
+
+
+def _told(value: Any) -> Any:
+    """Without fields that are null: many writers of JSON put one for a field they have nothing for."""
+    if isinstance(value, dict):
+        return {name: _told(one) for name, one in value.items() if one is not None}
+    return [_told(one) for one in value] if isinstance(value, list) else value
 
 
 def _writable(body: Any) -> bool:

@@ -24,6 +24,7 @@ from gateway.simulation import Request, Response, Twin
 Check = Callable[[Any], str | None]
 
 _PAPER_DIGITS = {"1": 12, "2": 9}
+_FILED_WHERE = {"1": "portal", "2": "local"}
 _MOST_ROWS = 10
 
 
@@ -72,15 +73,23 @@ class PortalTwin(Twin):
         door = self._paths.get(request.path)
         if door is None or request.method != "POST":
             return Response(404, "<html><h1>404</h1></html>", {"Content-Type": "text/html"})
+        if fault := self._odd_headers(request.headers):
+            return Response(body=_refuse(fault))
         try:
             body = request.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict):
-            return Response(body={"error_code": "-1", "message": "Dữ liệu không phải đối tượng JSON"})
-        if request.headers.get("dstcode") != self._dstcode:
-            return Response(body={"error_code": "-1", "message": "Thiếu dstcode hoặc dstcode không đúng"})
+            return Response(body=_refuse("Dữ liệu không phải đối tượng JSON"))
         return Response(body=door(body))
+
+    def _odd_headers(self, headers: Mapping[str, str]) -> str:
+        if headers.get("dstcode") != self._dstcode:
+            return "Thiếu dstcode hoặc dstcode không đúng"
+        json_said = headers.get("content-type", "").partition(";")[0].strip() == "application/json"
+        if not json_said or headers.get("charset", "").lower() != "utf-8":
+            return "Content-Type phải là application/json, Charset phải là utf-8"
+        return ""
 
     def book(self) -> dict[str, Any]:
         """dossiers by code (fields, origin, creates, updates, progress in order, statuses told), and all
@@ -162,18 +171,28 @@ class PortalTwin(Twin):
             return _refuse('isUpdating phải là chuỗi "True" hoặc "False"')
         if said := _refuse_items("dossier", items) or self._refuse_procedures(items):
             return said
+        met: set[str] = set()
         for item in items:
-            there = item["MaHoSo"] in self._dossiers
-            if updating == "False" and there:
-                return {"error_code": "-3", "message": "Hồ sơ đã tồn tại"}
-            if updating == "True" and not there:
-                return _refuse(f"Không tìm thấy hồ sơ {item['MaHoSo']}")
+            if said := self._refuse_place(item, updating, met):
+                return said
+            met.add(item["MaHoSo"])
         for item in items:
             dossier = self._dossiers.setdefault(item["MaHoSo"], _born("local", {}))
             dossier["fields"] = item
             dossier["updates" if updating == "True" else "creates"] += 1
             self._note("update" if updating == "True" else "create", item["MaHoSo"], item["TrangThaiHoSo"])
         return _accept("Cập nhật hồ sơ thành công" if updating == "True" else "Thêm mới hồ sơ thành công")
+
+    def _refuse_place(self, item: Mapping[str, Any], updating: str, met: set[str]) -> dict[str, Any] | None:
+        """Is it there, when it is to be updated, and not yet, when created? `met`: named before in this call."""
+        code, there = item["MaHoSo"], self._dossiers.get(item["MaHoSo"])
+        if updating == "False" and (there or code in met):
+            return {"error_code": "-3", "message": "Hồ sơ đã tồn tại"}
+        if updating == "True" and not there:
+            return _refuse(f"Không tìm thấy hồ sơ {code}")
+        if _FILED_WHERE[item["NoiNopHoSo"]] != (there["origin"] if there else "local"):
+            return _refuse(f"NoiNopHoSo không đúng nơi nộp của hồ sơ {code}")
+        return None
 
     def _refuse_procedures(self, items: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
         unknown = [item["MaTTHC"] for item in items if self._catalogue and item["MaTTHC"] not in self._catalogue]
@@ -230,6 +249,8 @@ class PortalTwin(Twin):
         return shown
 
     def _procedure(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        if faults := _strangers(body, "maTTHC"):
+            return _refuse(faults)
         code = body.get("maTTHC")
         row = self._catalogue.get(code) if isinstance(code, str) else None
         if row is None:
@@ -239,6 +260,8 @@ class PortalTwin(Twin):
         return {**_accept("Thành công"), "result": result}
 
     def _procedures(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        if faults := _strangers(body):
+            return _refuse(faults)
         result = [{"MATTHC": code, "TENTTHC": row["TenTTHC"]} for code, row in self._catalogue.items()]
         return {**_accept("Thành công"), "result": result}
 
@@ -290,8 +313,14 @@ def _odd(item: Mapping[str, Any], place: str, faults: list[str]) -> None:
     for paper in item["DinhDanhCHS"]:
         if len(paper["SoDinhDanh"]) != _PAPER_DIGITS[paper["LoaiDinhDanh"]]:
             faults.append(f"{place}.DinhDanhCHS: số định danh không đúng độ dài")
-    if item.get("MaDoiTuong") and item["KenhThucHien"] != "2":
+    account = item.get("MaDoiTuong")
+    if account and item["KenhThucHien"] != "2":
         faults.append(f"{place}.MaDoiTuong: chỉ dành cho hồ sơ trực tuyến")
+    if account and account in {item.get("SoGiayToChuHoSo"), *(paper["SoDinhDanh"] for paper in item["DinhDanhCHS"])}:
+        faults.append(f"{place}.MaDoiTuong: là số định danh, không phải mã tài khoản")
+    for number, file in enumerate(item["TaiLieuNop"]):
+        if file.get("DuocTaiSuDung") == "2" and not file.get("MaKetQuaThayThe"):
+            faults.append(f"{place}.TaiLieuNop[{number}].MaKetQuaThayThe: thiếu mã kết quả thay thế")
 
 
 # ── limits.toml, compiled once ─────────────────────────────────────────────────────────────────────────────
@@ -334,7 +363,7 @@ def _look_over_list(table: _Table, value: Any, place: str, faults: list[str]) ->
 
 def _check(row: Mapping[str, Any]) -> Check:
     if row.get("number"):
-        return lambda value: None if isinstance(value, int) and not isinstance(value, bool) else "phải là số nguyên"
+        return lambda value: None if type(value) is int and value >= 0 else "phải là số nguyên không âm"
     filled, most, one_of = row.get("filled", False), row.get("most", 1 << 20), frozenset(row.get("one_of", ()))
     form = _FORMS[row["form"]] if "form" in row else None
 
@@ -364,7 +393,11 @@ def _date(value: str) -> str | None:
         datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - no zone on the wire
     except ValueError:
         return _NO_DATE
-    return None if year >= 1990 else _NO_DATE
+    return None if 1990 <= year <= 2100 else _NO_DATE
+
+
+def _dossier(value: str) -> str | None:
+    return None if _CODE.fullmatch(value) and not _date(f"20{value.rsplit('-', 2)[1]}000000") else _NO_CODE
 
 
 def _matching(pattern: str, fault: str) -> Check:
@@ -374,11 +407,16 @@ def _matching(pattern: str, fault: str) -> Check:
 
 _NO_DATE = "không phải thời điểm yyyyMMddHHmmss hợp lệ"
 _MOMENT = re.compile(r"([0-9]{4})" + r"([0-9]{2})" * 5)
+_NO_CODE = "không phải mã hồ sơ quốc gia"
+_CODE = re.compile(DOSSIER_CODE.strip("^$"), re.ASCII)
 _FORMS: Mapping[str, Check] = {
     "date": _date,
     "digits": _matching(r"[0-9]+", "chỉ gồm chữ số"),
     "url": _matching(r"https?://[^\s/]+\S*", "không phải đường dẫn http(s)"),
-    "dossier": _matching(DOSSIER_CODE.strip("^$"), "không phải mã hồ sơ quốc gia"),
+    "dossier": _dossier,
+    "procedure": _matching(r"[0-9]\.[0-9]{6}(\.[0-9]{2})?", "không phải mã thủ tục quốc gia"),
+    "field": _matching(r"G[0-9]{2}-[A-Z]{2}[0-9]{2}", "không phải mã lĩnh vực"),
+    "result": _matching(r"KQ\.[A-Z][0-9]{2}\.[0-9]{6}", "không phải mã kết quả"),
 }
 TABLES = {
     name: _Table(rows)

@@ -50,7 +50,7 @@ class OneStopTwin(Twin):
             return _problem(415, "Content-Type phải là application/json")
         try:
             body = request.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             return _problem(400, "Không phải JSON")
         return self._take_again(key, body) if key in self._receipts else self._store(key, body)
 

@@ -63,7 +63,7 @@ class Client:
         return self._call("GET", self._settings.tracking_url, query={"pagesize": str(most), "lastId": after})
 
     def token(self) -> str:
-        """The Authorization header's value; fetched anew shortly before it runs out. Raises `TryLater`."""
+        """The token header's value; fetched anew shortly before it runs out. Raises `TryLater`."""
         came = self._clock()
         with self._lock:
             if self._token is not None and self._clock() < self._token.good_until:
@@ -81,11 +81,12 @@ class Client:
 
     def _call(self, method: str, url: str, *, json: Any = None, query: Mapping[str, str] = {}) -> Reply:
         header = self.token()
-        reply = self._http.call(method, url, json=json, query=query, headers={"Authorization": header})
+        name = self._settings.auth_header
+        reply = self._http.call(method, url, json=json, query=query, headers={name: header})
         if reply.status != 401:
             return reply
         self._forget(header)  # 401: the call was not done, so it may be repeated, once
-        return self._http.call(method, url, json=json, query=query, headers={"Authorization": self.token()})
+        return self._http.call(method, url, json=json, query=query, headers={name: self.token()})
 
     def _forget(self, header: str) -> None:
         with self._lock:
@@ -109,7 +110,8 @@ class Client:
         kind, token, life = (answer.get(name) for name in ("token_type", "access_token", "expires_in"))
         whole = isinstance(token, str) and token and isinstance(kind, str) and kind
         if reply.status == 200 and whole and str(life).isdecimal():
-            return _Token(f"{kind} {token}", asked_at + int(str(life)) - self._settings.token_margin)
+            value = str(token) if self._settings.auth_header == "access_token" else f"{kind} {token}"
+            return _Token(value, asked_at + int(str(life)) - self._settings.token_margin)
         # The answer is not kept with the error: half a token may stand in it.
         code = answer.get("error", "") if answer else NOT_JSON
         self._outcomes.settle("token", http=reply.status, code=str(code), retry_after=reply.retry_after())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -15,7 +15,9 @@ Seconds = Annotated[float, Field(gt=0, le=600)]
 class Settings(BaseModel):
     """Four absolute addresses, one customer account, and the manners of the calls.
 
-    `order_url` is the endpoint that takes orders *without* ItemCode. `token_margin`: a token is not used in
+    `order_url` is the endpoint that takes orders *without* ItemCode. `auth_header`: where the token goes,
+    ``Authorization: <type> <token>`` at the post itself, ``access_token: <token>`` behind a provincial LGSP.
+    `token_margin`: a token is not used in
     its last seconds. `lag`: the newest seconds of the feed are left for the next poll, because ObjectIds made
     by several machines of the post within one second may appear out of order, and a cursor that passed one
     never sees it again.
@@ -33,6 +35,7 @@ class Settings(BaseModel):
     page_size: Annotated[int, Field(ge=1, le=1000)] = 1000
     lag: Annotated[float, Field(ge=0, le=600)] = 10
     event_mapping: Filled = "vnpost_event"
+    auth_header: Literal["Authorization", "access_token"] = "Authorization"
     token_margin: Annotated[float, Field(ge=0, le=600)] = 60
     connect_timeout: Seconds = 5
     total_timeout: Seconds = 30

@@ -63,8 +63,8 @@ class Wanted(BaseModel):
 class VnpostTwin(Twin):
     """Addresses: POST /token, POST /order, GET /cancel, GET /tracking.
 
-    `settings`: customer_key, customer_secret, customer_code (invented ones by default), token_life in
-    seconds. Acts: ``{"event": {"order", "code", "message", "notes"?, "time"? in ms}}`` also for an order
+    `settings`: customer_key, customer_secret, customer_code (invented ones by default), auth_header,
+    token_life in seconds. Acts: ``{"event": {"order", "code", "message", "notes"?, "time"? in ms}}`` also for an order
     nobody knows, ``{"deliver": order}``, ``{"deliver_all": true}``, ``{"repeat": ObjectId}`` (the same event
     again under a new one), ``{"expire": true}`` (every token).
     """
@@ -78,6 +78,7 @@ class VnpostTwin(Twin):
         self._basic = "Basic " + b64encode(account.encode()).decode()
         self._customer = settings.get("customer_code", "C0001")
         self._token_life = settings.get("token_life", 3600)
+        self._auth_header = settings.get("auth_header", "Authorization").lower()
         self._tokens: dict[str, float] = {}
         self._tokens_given = 0
         self._orders: dict[str, dict[str, Any]] = {}
@@ -95,7 +96,7 @@ class VnpostTwin(Twin):
             return self._give_token(request)
         if place not in {("POST", "/order"), ("GET", "/cancel"), ("GET", "/tracking")}:
             return Response(404, "404 page not found")
-        if not self._knows_token(request.headers.get("authorization", "")):
+        if not self._knows_token(request.headers):
             return Response(401, {"error": "invalid_token"})
         if request.path == "/order":
             return self._take_order(request)
@@ -110,15 +111,16 @@ class VnpostTwin(Twin):
             return Response(401, {"error": "invalid_client"})
         if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
             return Response(400, {"error": "invalid_request"})
-        if parse_qs(request.body.decode()) != {"grant_type": ["client_credentials"]}:
+        if parse_qs(request.body.decode("ascii", "replace")) != {"grant_type": ["client_credentials"]}:
             return Response(400, {"error": "unsupported_grant_type"})
         self._tokens_given += 1
         token = f"token-{self._tokens_given}"
         self._tokens[token] = monotonic() + self._token_life
         return Response(body={"access_token": token, "token_type": "Bearer", "expires_in": self._token_life})
 
-    def _knows_token(self, header: str) -> bool:
-        kind, _, token = header.partition(" ")
+    def _knows_token(self, headers: Mapping[str, str]) -> bool:
+        value = headers.get(self._auth_header, "")
+        kind, token = ("Bearer", value) if self._auth_header == "access_token" else value.partition(" ")[::2]
         return kind == "Bearer" and self._tokens.get(token, 0) > monotonic()
 
     def _take_order(self, request: Request) -> Response:

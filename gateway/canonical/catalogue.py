@@ -57,7 +57,7 @@ class RatingSummary(Part):
     """A unit's ratings of one month; counts, so that shares always add up."""
 
     organisation: OrganisationCode
-    month: Annotated[str, Field(strict=True, pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+    month: Annotated[str, Field(strict=True, pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
     very_satisfied: Count
     satisfied: Count
     dissatisfied: Count

@@ -53,13 +53,13 @@ IdentityPaper = Annotated[CitizenPaper | OldCitizenPaper, Field(discriminator="k
 class Address(Part):
     """Two levels since 2025-07-01; `district` only for addresses written before that."""
 
-    detail: Text500
-    province: Annotated[str, Field(strict=True, pattern=r"^\d{2}$", description="province code, two digits")]
-    commune: Annotated[str, Field(strict=True, pattern=r"^\d{5}$", description="commune code, five digits")] | None = (
+    detail: Text500 = Field(description="house, street and ward in words: the post reads nothing else")
+    province: Annotated[str, Field(strict=True, pattern=r"^[0-9]{2}$", description="province code, two digits")]
+    commune: Annotated[str, Field(strict=True, pattern=r"^[0-9]{5}$", description="commune code, five digits")] | None = (
         None
     )
     district: (
-        Annotated[str, Field(strict=True, pattern=r"^\d{3}$", description="district code before 2025-07-01")] | None
+        Annotated[str, Field(strict=True, pattern=r"^[0-9]{3}$", description="district code before 2025-07-01")] | None
     ) = None
 
 
@@ -76,6 +76,13 @@ class Person(Part):
     email: Email | None = None
     fax: Text50 | None = None
     address: Address | None = None
+
+    @model_validator(mode="after")
+    def _account_is_no_paper(self) -> Self:
+        numbers = {paper.number for paper in self.papers} | {self.tax_code}
+        if self.tech_id is not None and self.tech_id in numbers:
+            raise PydanticCustomError("tech_id_is_number", "tech_id is the account's technical id, not a paper's number")
+        return self
 
 
 class Procedure(Part):
@@ -133,7 +140,7 @@ class DossierSubmitted(DossierMessage):
     papers: list[Paper] = Field(default_factory=list, max_length=200)
     fees: list[Fee] = Field(default_factory=list, max_length=50)
     postal: PostalWishes = PostalWishes()
-    national_databases: list[Annotated[str, Field(strict=True, pattern=r"^\d{1,3}$")]] = Field(
+    national_databases: list[Annotated[str, Field(strict=True, pattern=r"^[0-9]{1,3}$")]] = Field(
         default_factory=list, max_length=20, description="national databases really consulted (MaCSDL)"
     )
     facts: dict[Annotated[str, Field(max_length=100)], Annotated[str, Field(max_length=20_000)]] = Field(

@@ -34,6 +34,8 @@ _WORDS = {
     "instant_range": "năm phải trong khoảng 1990–2100",
     "day": "phải là ngày, ví dụ 2026-01-05",
     "blank": "không được để trống",
+    "control_character": "không được chứa ký tự điều khiển",
+    "tech_id_is_number": "tech_id là mã kỹ thuật của tài khoản, không phải số giấy tờ hay mã số thuế",
     "dossier_code_day": "phần giữa {day} không phải là ngày (yymmdd)",
     "dummy_identity": "{value} là số giả, không phải số định danh",
     "tax_code": "chữ số kiểm tra của mã số thuế sai",

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from gateway.canonical.base import Part
-from gateway.canonical.scalars import Count, ResultCode, Sha256, WebLink, Text100, Text150, Text2000, Text4000
+from gateway.canonical.scalars import Count, ResultCode, Sha256, Text100, Text150, Text2000, Text4000, WebLink
 
 
 class File(Part):

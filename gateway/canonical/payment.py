@@ -37,7 +37,7 @@ class PaymentPaid(DossierMessage):
     """Money has arrived, with the reference that proves it."""
 
     type: Literal["PaymentPaid"] = "PaymentPaid"
-    fee_codes: list[Text100] = Field(min_length=1, max_length=50)
-    amount: Money
+    fee_codes: list[Text100] = Field(min_length=1, max_length=50, description="the fees that it pays in full")
+    amount: Money = Field(description="the sum of those fees")
     paid: Literal["portal", "local_gateway", "direct"]
     reference: Text255 = Field(description="transaction or receipt number")

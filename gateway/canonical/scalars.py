@@ -20,10 +20,10 @@ HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 # Fillers seen in the field where an identity paper was not known. They name nobody.
 _DUMMY_PAPERS = {"000000001", "000000000001", "123456789", "123456789012"}
 
-DOSSIER_CODE = r"^(([HG]\d{2}(\.[0-9A-Z]{2,3}){0,3})|(\d{3}\.\d{2}\.\d{2}\.[HG]\d{2}))-\d{6}-\d{4,7}$"
-PROCEDURE_CODE = r"^\d\.\d{6}(\.\d{2})?(\.000\.00\.00)?(\.[HG]\d{2})?$"
-ORGANISATION_CODE = r"^(([HG]\d{2}(\.[0-9A-Z]{1,3}){0,3})|(\d{3}\.\d{2}\.\d{2}\.[HG]\d{2}))$"
-RESULT_CODE = r"^KQ\.[A-Z]\d{2}\.\d{6}$"
+DOSSIER_CODE = r"^(([HG][0-9]{2}(\.[0-9A-Z]{2,3}){0,3})|([0-9]{3}\.[0-9]{2}\.[0-9]{2}\.[HG][0-9]{2}))-[0-9]{6}-[0-9]{4,7}$"
+PROCEDURE_CODE = r"^[0-9]\.[0-9]{6}(\.[0-9]{2})?(\.000\.00\.00)?(\.[HG][0-9]{2})?$"
+ORGANISATION_CODE = r"^(([HG][0-9]{2}(\.[0-9A-Z]{1,3}){0,3})|([0-9]{3}\.[0-9]{2}\.[0-9]{2}\.[HG][0-9]{2}))$"
+RESULT_CODE = r"^KQ\.[A-Z][0-9]{2}\.[0-9]{6}$"
 
 
 def _dossier_code(value: str) -> str:
@@ -53,7 +53,7 @@ def _tax_code(value: str) -> str:
 
 def _instant(value: Any) -> datetime:
     if isinstance(value, str):
-        if not re.match(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})$", value):
+        if not re.match(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})$", value):
             raise PydanticCustomError(
                 "instant", "must be an RFC 3339 date-time with its offset, such as 2026-01-05T08:15:00+07:00"
             )
@@ -71,7 +71,7 @@ def _instant(value: Any) -> datetime:
 
 
 def _day(value: Any) -> date:
-    if isinstance(value, str) and re.match(r"^\d{4}-\d{2}-\d{2}$", value):
+    if isinstance(value, str) and re.match(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", value):
         try:
             return date.fromisoformat(value)
         except ValueError:
@@ -103,17 +103,17 @@ OrganisationCode = Annotated[
     str, StringConstraints(strict=True, pattern=ORGANISATION_CODE), Field(examples=["000.00.01.H99", "H99.1"])
 ]
 FieldCode = Annotated[
-    str, StringConstraints(strict=True, pattern=r"^G\d{2}-[A-Z]{2}\d{2}$"), Field(examples=["G15-HT01"])
+    str, StringConstraints(strict=True, pattern=r"^G[0-9]{2}-[A-Z]{2}[0-9]{2}$"), Field(examples=["G15-HT01"])
 ]
 ResultCode = Annotated[str, StringConstraints(strict=True, pattern=RESULT_CODE), Field(examples=["KQ.G15.000031"])]
-Cccd = Annotated[str, StringConstraints(strict=True, pattern=r"^\d{12}$"), AfterValidator(_paper_number)]
-Cmnd = Annotated[str, StringConstraints(strict=True, pattern=r"^\d{9}$"), AfterValidator(_paper_number)]
+Cccd = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9]{12}$"), AfterValidator(_paper_number)]
+Cmnd = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9]{9}$"), AfterValidator(_paper_number)]
 TaxCode = Annotated[
-    str, StringConstraints(strict=True, pattern=r"^(\d{10}|\d{10}-\d{3}|\d{13}|\d{12})$"), AfterValidator(_tax_code)
+    str, StringConstraints(strict=True, pattern=r"^([0-9]{10}|[0-9]{10}-[0-9]{3}|[0-9]{13}|[0-9]{12})$"), AfterValidator(_tax_code)
 ]
 Phone = Annotated[
     str,
-    StringConstraints(strict=True, pattern=r"^((0|\+84)[35789]\d{8}|(0|\+84)2\d{8,9})$"),
+    StringConstraints(strict=True, pattern=r"^((0|\+84)[35789][0-9]{8}|(0|\+84)2[0-9]{8,9})$"),
     Field(examples=["0912345678"]),
 ]
 Email = Annotated[str, StringConstraints(strict=True, max_length=254, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
@@ -134,9 +134,15 @@ Day = Annotated[
 ]
 
 
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_UNSEEN = "\u200b\u200c\u200d\u2060\ufeff"
+
+
 def _filled(value: str) -> str:
-    if not value.strip():
+    if not value.strip().strip(_UNSEEN).strip():
         raise PydanticCustomError("blank", "must not be blank")
+    if _CONTROL.search(value):
+        raise PydanticCustomError("control_character", "must not hold control characters")
     return value
 
 

@@ -20,6 +20,9 @@ class StatusChanged(DossierMessage):
     content: Text2000 = Field(description="nội dung xử lý; never empty")
     officer: Officer
     due_at: Instant | None = Field(default=None, description="new promised return, when it moved")
+    apology: bool = Field(
+        default=False, description="the new promise comes with an apology (form 04): the first promise still counts"
+    )
     step_started_at: Instant | None = None
     step_due_at: Instant | None = None
     reopens: bool = Field(default=False, description="an explicit reopening of a finished dossier (9 to 4)")

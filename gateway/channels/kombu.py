@@ -20,10 +20,11 @@ from gateway.ports import Ticket
 log = structlog.get_logger("channel")
 
 POLL = 0.02  # seconds between two looks into the folder
+MOST = 32  # tickets that wait in a queue: more would say nothing new, and a folder of a million is slow to look into
 
 
 class KombuChannel:
-    """One queue per destination. A queue that nobody listens to keeps at most the tickets rung since it was last looked at."""
+    """One queue per destination. A queue that nobody listens to keeps `MOST` tickets."""
 
     def __init__(self, url: str, folder: Path | None = None) -> None:
         options: dict[str, Any] = {"polling_interval": POLL}
@@ -53,6 +54,8 @@ class KombuChannel:
         with self._lock:
             if self._producer is None:
                 self._producer = self._ringing.Producer(serializer="json")
+            if self._producer.channel._size(self._queue(destination).name) >= MOST:
+                return
             self._producer.publish(
                 {"destination": destination},
                 exchange=self._exchange,

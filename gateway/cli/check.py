@@ -151,7 +151,7 @@ def _check_connectors(gateway: Gateway) -> Iterator[str]:
         for kind, documents in partner.mappings.items():
             strange = set(documents) - set(wanted.get(kind, ()))
             if strange and wanted:
-                yield f"config/partners/{name}.toml: mappings.{kind}: {', '.join(sorted(strange))}: kết nối không biết · the connector knows no such document"
+                yield f"config/partners/{name}.toml: mappings.{kind}: {', '.join(sorted(strange))}: kết nối không biết · not known to it"
 
 
 def _check_leg(gateway: Gateway, name: str, route: str, types: list[str]) -> Iterator[str]:

@@ -44,11 +44,11 @@ def explain(
 
 def gather(gateway: Gateway, message: Message, view: dict[str, Any], mask: Mask, only: str | None) -> dict[str, Any]:
     """What each destination was, or will be, sent: a document a mapping, line by line."""
-    from gateway.ledger import standing
+    from gateway.ledger import queries, standing
 
     with gateway.ledger.read() as connection:
         gone = standing.deliveries_of(connection, seq=message.seq)
-        row = next(m for m in standing.messages_of(connection, message.dossier) if m.seq == message.seq)
+        row = next(m for m in queries.messages_of(connection, message.dossier) if m.seq == message.seq)
     return {
         "id": message.id, "type": message.type, "dossier": message.dossier, "source": message.source, "source_id": message.source_id,
         "event_time": message.event_time, "held": message.held, "inbound_mapping": row.mapping, "because": row.because,

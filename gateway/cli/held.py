@@ -61,7 +61,7 @@ def show_held(rows: Sequence[dict[str, Any]]) -> None:
 
     table(
         "Bị giữ · Held",
-        ("Hồ sơ", "Bản tin", "Từ", "Việc xảy ra", "Nhận lúc", "Vì sao"),
+        ("!Hồ sơ", "Bản tin", "!Từ", "!Việc xảy ra", "!Nhận lúc", "Vì sao"),
         [
             (
                 row["dossier"] or None,
@@ -69,9 +69,7 @@ def show_held(rows: Sequence[dict[str, Any]]) -> None:
                 row["source"],
                 row["event_time"],
                 row["received_time"],
-                "\n".join(
-                    [f"{row['why']} · {row['why_en']}", *(f"{f['pointer']}: {f['detail']}" for f in row["faults"])]
-                ),
+                "\n".join([row["why"], row["why_en"], *(f"{f['pointer']}: {f['detail']}" for f in row["faults"])]),
             )
             for row in rows
         ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -69,9 +70,9 @@ class Told(click.ClickException):
 
 
 def in_short(command: click.Command | None) -> str:
-    """The first sentence in each language: the first two paragraphs of the help, up to their full stop."""
+    """The beginning in each language: the first two paragraphs of the help, up to their first stop."""
     paragraphs = (command.help or "" if command else "").split("\n\n")[:2]
-    return " · ".join(" ".join(p.split()).partition(". ")[0].rstrip(".") for p in paragraphs)
+    return " · ".join(re.split(r"[.:;] |\.$", " ".join(p.split()))[0] for p in paragraphs)
 
 
 def tell(error: Exception) -> str | None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from gateway.errors import Misconfigured
+
 if TYPE_CHECKING:
     from gateway.config import Config
     from gateway.flow.gateway import Gateway
@@ -62,7 +64,9 @@ def open_gateway(home: Path) -> Gateway:
     """Everything, for a command that accepts, translates or calls a partner."""
     from gateway.flow.gateway import Gateway
 
-    return Gateway(home)
+    config = read_config(home)
+    _must_exist(config)
+    return Gateway(home, config=config)
 
 
 def open_books(home: Path) -> Ledger:
@@ -70,6 +74,17 @@ def open_books(home: Path) -> Ledger:
     from gateway.ledger import open_ledger
     from gateway.ledger.schema import require_schema
 
-    ledger = open_ledger(read_config(home).settings.ledger_url)
+    config = read_config(home)
+    _must_exist(config)
+    ledger = open_ledger(config.settings.ledger_url)
     require_schema(ledger)
     return ledger
+
+
+def _must_exist(config: Config) -> None:
+    """SQLite would make a missing file, empty; but a command in the wrong folder should say so and leave nothing behind."""
+    file = config.data / "lienthong.db"
+    if not config.settings.ledger and not file.exists():
+        raise Misconfigured(
+            f"{file}: chưa có cơ sở dữ liệu · no ledger here: đúng --home chưa? nếu đúng · if it is the right one: lienthong db upgrade"
+        )

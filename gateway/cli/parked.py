@@ -52,7 +52,7 @@ def list_(home: Path, destination: str | None, dossier: str | None, also_held: b
         return
     table(
         "Chờ người xử lý · Parked",
-        ("#Số", "Hồ sơ", "Đích", "Bản tin", "Mã", "Vì sao", "Từ lúc", "#Sau"),
+        ("#Số", "!Hồ sơ", "Đích", "Bản tin", "Mã", "Vì sao", "Từ lúc", "#Sau"),
         [(r.id, r.dossier, r.destination, r.type, r.code, r.reason, r.parked_at, r.behind) for r in rows],
         caption="Tiếp theo · next: lienthong parked show SỐ" if rows else None,
     )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def send(file: Path, partner: str, home: Path, as_json: bool) -> None:
     """Nhận bản tin từ một tệp JSON, như đối tác đã gửi.
 
-    Accept the canonical messages of a JSON file, one object or a list, as if a partner had sent them: the same checks, routes and
+    Accept the messages of a JSON file as if a partner had sent them: canonical, one object or a list; the same checks, routes and
     receipts, without the network. All good ones are stored in one go; the file may be sent again, nothing is doubled.
     """
     from gateway.cli.show import print_json
@@ -95,4 +95,4 @@ def _show(told: list[dict[str, Any]]) -> None:
                 f"bị giữ · held: {one['held']}" if one["held"] else f"{words} → {', '.join(one['destinations']) or '–'}"
             )
             rows.append((one["source_id"], one["dossier"], one["id"], words))
-    table("Kết quả · Result", ("Mã của bên gửi", "Hồ sơ", "Mã của cổng", "Kết quả"), rows)
+    table("Kết quả · Result", ("Mã của bên gửi", "!Hồ sơ", "!Mã của cổng", "Kết quả"), rows)

@@ -41,7 +41,7 @@ def console(*, err: bool = False) -> Console:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, caption: str | None = None) -> None:
-    """A table; a row's cells are text, numbers, instants or None. An empty one says so."""
+    """A table; a row's cells are text, numbers, instants or None. An empty one says so. Columns: ``#`` a number, ``!`` never broken."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -49,7 +49,10 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
     made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, caption=caption,
                  caption_justify="left")  # fmt: skip
     for column in columns:
-        made.add_column(column, overflow="fold", justify="right" if column.startswith("#") else "left")
+        whole = column.startswith(("#", "!"))
+        made.add_column(
+            column.lstrip("#!"), overflow="fold", no_wrap=whole, justify="right" if column.startswith("#") else "left"
+        )
     count = 0
     for count, row in enumerate(rows, 1):  # noqa: B007
         made.add_row(*(cell if isinstance(cell, Text) else state(cell) for cell in row))
@@ -76,7 +79,7 @@ def when(instant: datetime | None) -> str:
     """An instant in Vietnam's time."""
     from gateway.canonical.scalars import HANOI
 
-    return instant.astimezone(HANOI).strftime("%d/%m/%Y %H:%M:%S") if instant else "–"
+    return instant.astimezone(HANOI).strftime("%d/%m/%y %H:%M:%S") if instant else "–"
 
 
 def print_json(value: Any) -> None:

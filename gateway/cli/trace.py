@@ -40,11 +40,12 @@ def trace(dossier: str, home: Path, as_json: bool) -> None:
 def gather(ledger: Ledger, code: str) -> dict[str, Any]:
     """The dossier, its beliefs, and its messages with their deliveries and what people did to them. Raises `NotFound`."""
     from gateway.cli.show import mapping
-    from gateway.ledger import standing
+    from gateway.ledger import queries, standing
 
     with ledger.read() as connection:
         row = standing.dossier(connection, code)
-        told = standing.messages_of(connection, code)
+        told = queries.messages_of(connection, code)
+        statuses = {s.seq: s.status for s in queries.statuses_of(connection, code)}
         if row is None and not told:
             raise NotFound(
                 [Fault("", "unknown-dossier", f"cổng không có hồ sơ {code}", f"the gateway knows no dossier {code}")]
@@ -55,8 +56,15 @@ def gather(ledger: Ledger, code: str) -> dict[str, Any]:
         )
         return {
             "dossier": mapping(row) if row is not None else None,
-            "beliefs": [mapping(b) for b in standing.beliefs_of(connection, code)],
-            "messages": [{**mapping(m), "deliveries": [d for d in gone if d["message_seq"] == m.seq]} for m in told],
+            "beliefs": [mapping(b) for b in queries.beliefs_of(connection, code)],
+            "messages": [
+                {
+                    **mapping(m),
+                    "status": statuses.get(m.seq),
+                    "deliveries": [d for d in gone if d["message_seq"] == m.seq],
+                }
+                for m in told
+            ],
             "acts": [mapping(a, "detail") for a in acts],
         }
 
@@ -77,7 +85,7 @@ def _show_dossier(found: dict[str, Any], names: dict[int, str]) -> None:
         )
     table(
         "Ai tin gì · Who believes what",
-        ("Hệ thống", "Trạng thái", "Từ lúc", "Vì", "Bản tin làm chứng"),
+        ("Hệ thống", "Trạng thái", "Từ lúc", "Vì", "!Bản tin làm chứng"),
         [
             (b["system"], f"{b['status']} {names[b['status']]}", b["since"], HOW[b["how"]], b["message"])
             for b in found["beliefs"]
@@ -89,13 +97,15 @@ HOW = {"said": "tự nói · said it", "accepted": "đã nhận · was told", "c
 
 
 def _show_messages(found: dict[str, Any], names: dict[int, str]) -> None:
-    from gateway.cli.show import table
+    from gateway.cli.show import table, when
 
     rows = []
     for one in found["messages"]:
-        words = one["type"] + (f" {one['status']} {names[one['status']]}" if one["status"] else "")
-        rows.append((one["event_time"], one["received_time"], one["source"], words, one["id"], _gone(one)))
-    table("Diễn biến · What happened", ("Xảy ra", "Nhận lúc", "Từ", "Bản tin", "Mã", "Gửi đến"), rows)
+        words = one["type"] + (f"\n{one['status']} {names[one['status']]}" if one["status"] else "")
+        happened, received = when(one["event_time"]), when(one["received_time"])
+        same_day = happened[:8] == received[:8]
+        rows.append((happened, received[9:] if same_day else received, one["source"], words, one["id"], _gone(one)))
+    table("Diễn biến · What happened", ("!Xảy ra", "!Nhận lúc", "!Từ", "!Bản tin", "!Mã", "Gửi đến"), rows)
 
 
 def _gone(message: dict[str, Any]) -> Text:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from gateway.cli import lifeline
 from gateway.cli.options import at_home
 from gateway.cli.supervise import Child, Supervisor
 
@@ -24,6 +25,7 @@ def up(home: Path, host: str | None, port: int | None) -> None:
     Run the whole gateway: the web, the deliveries and the clock, in two processes under one small supervisor. The ledger is brought
     up to date first. A process that dies is started again; Ctrl-C or SIGTERM lets what is under way end, then stops.
     """
+    lifeline.hold()  # when something else supervises us, as the demo does
     os.environ["LIENTHONG_HOME"] = str(home.resolve())
     for name, value in (("LIENTHONG_HOST", host), ("LIENTHONG_PORT", port)):
         if value is not None:

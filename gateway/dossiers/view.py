@@ -15,7 +15,8 @@ Link = Callable[[Mapping[str, Any], Message], str]
 def build_view(message: Message, earlier: Iterable[Message], link: Link) -> dict[str, Any]:
     """The view of `message` given the dossier's `earlier` messages, oldest first. Held messages do not count.
 
-    Keys: message, meta, dossier, current_status, moments, results, supplements, payments.
+    Keys: message, meta, dossier, current_status, moments (newest event time of each status), first_moments (oldest), results,
+    supplements, fees (the dossier's and those asked for later; of one code the newest), payments.
     """
     view: dict[str, Any] = {
         "message": message.body,
@@ -28,8 +29,10 @@ def build_view(message: Message, earlier: Iterable[Message], link: Link) -> dict
         "dossier": None,
         "current_status": None,
         "moments": {},
+        "first_moments": {},
         "results": [],
         "supplements": [],
+        "fees": [],
         "payments": [],
     }
     for one in (*earlier, message):
@@ -54,10 +57,15 @@ def _add(view: dict[str, Any], one: Message, link: Link) -> None:
         if view["dossier"] is None or view["current_status"] is None:
             _move(view, body["status"], body["event_time"])
         body["attachments"] = [_linked(f, one, link) for f in body.get("attachments", [])]
+        promised = (view["dossier"] or {}).get("deadlines", {}).get("due_at")
         view["dossier"] = body
+        _charge(view, body.get("fees", []))
+        if not body.get("deadlines", {}).get("due_at"):
+            _promise(view, promised)  # an amendment that promises nothing takes nothing back: the ledger says so too
     elif one.type == "StatusChanged":
         _move(view, body["status"], body["event_time"])
-        _promise(view, body.get("due_at"))
+        if not body.get("apology"):
+            _promise(view, body.get("due_at"))
     elif one.type == "ResultIssued":
         view["results"] = [*view["results"], *(_linked(f, one, link) for f in body["results"])]
     elif one.type == "SupplementRequested":
@@ -69,6 +77,8 @@ def _add(view: dict[str, Any], one: Message, link: Link) -> None:
             for pair in view["supplements"]
         ]
         _promise(view, body.get("new_due_at"))
+    elif one.type == "PaymentRequested":
+        _charge(view, body["fees"])
     elif one.type == "PaymentPaid":
         view["payments"] = [*view["payments"], body]
 
@@ -76,6 +86,11 @@ def _add(view: dict[str, Any], one: Message, link: Link) -> None:
 def _move(view: dict[str, Any], status: int, when: str) -> None:
     view["current_status"] = status
     view["moments"] = {**view["moments"], str(status): when}
+    view["first_moments"] = {str(status): when, **view["first_moments"]}
+
+
+def _charge(view: dict[str, Any], fees: Iterable[Mapping[str, Any]]) -> None:
+    view["fees"] = list({fee["code"]: fee for fee in (*view["fees"], *fees)}.values())
 
 
 def _promise(view: dict[str, Any], due_at: str | None) -> None:

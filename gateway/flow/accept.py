@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from gateway.flow.entry import Entry
 from gateway.flow.letter import Letter
 from gateway.flow.validate import check_facts, check_rights, read_canonical
 from gateway.ledger import facts as ledger_facts
+from gateway.ledger.messages import storable
 from gateway.ledger.opening import Clash
 from gateway.ports import Accepted, Page, Submission
 
@@ -55,20 +56,33 @@ class Acceptance:
         return self._commit([self._open(s, None, None) for s in page.items], cursor=page.cursor)
 
     def _open(self, submission: Submission, key: str | None, trace: str | None) -> Letter | Refused:
+        if self.lenient:
+            submission = replace(submission, source_id=storable(submission.source_id))
         try:
             return self.read(submission, key, trace)
         except Refused as refused:
             return self.unreadable(submission, refused.faults) if self.lenient else refused
 
-    def read(self, submission: Submission, key: str | None, trace: str | None, because: str | None = None) -> Letter:
-        """Every check that needs no ledger. Raises `Refused` with every fault. `because`: implied by this message of ours."""
+    def read(
+        self,
+        submission: Submission,
+        key: str | None,
+        trace: str | None,
+        because: str | None = None,
+        missing: Callable[[Collection[str]], set[str]] | None = None,
+    ) -> Letter:
+        """Every check that needs no ledger. Raises `Refused` with every fault. `because`: implied by this message of ours.
+
+        `missing` tells which files are not in the store, when it is asked inside a transaction.
+        """
         if submission.problem:
             raise Refused(submission.problem)
         gateway = self.gateway
         canonical = read_canonical(submission.body)
         if because is None:
             check_rights(self.partner, canonical)
-        check_facts(canonical, gateway.codes, self.now, gateway.config.settings.future_seconds, gateway.files.missing)
+        missing = missing or gateway.files.missing
+        check_facts(canonical, gateway.codes, self.now, gateway.config.settings.future_seconds, missing)
         text = canonical.model_dump_json(exclude_none=True)
         return Letter(submission, canonical, text, json.loads(text), _digest(submission), key, trace, because)
 
@@ -76,7 +90,7 @@ class Acceptance:
         """What is kept, and held, of something that cannot be taken."""
         body = {"type": "Unreadable", "faults": [f.as_json() for f in faults]}
         digest = hashlib.sha256(submission.original).hexdigest()
-        return Letter(submission, None, json.dumps(body, ensure_ascii=False), body, digest)
+        return Letter(submission, None, storable(json.dumps(body, ensure_ascii=False)), body, digest)
 
     def _commit(self, letters: Sequence[Letter | Refused], cursor: str | None) -> list[Accepted | Refused]:
         for chance in range(CHANCES):
@@ -113,8 +127,11 @@ class Acceptance:
         except Refused as refused:  # raised before the entry's first write
             if not self.lenient:
                 return refused
-            again = replace(letter.submission, source_id=f"{letter.submission.source_id}#{letter.digest[:12]}")
-            return Entry(self, connection, self.unreadable(again, refused.faults), bells).write()
+            kept = self.unreadable(
+                letter.submission, refused.faults
+            )  # named after its bytes: other bytes, another name
+            again = replace(letter.submission, source_id=f"{letter.submission.source_id}#{kept.digest[:12]}")
+            return Entry(self, connection, replace(kept, submission=again), bells).write()
 
 
 def _digest(submission: Submission) -> str:

@@ -80,7 +80,13 @@ class Clock:
         for name, row in self.gateway.config.partners.items():
             if row.poll_seconds is not None and now >= self._next.get(name, 0):
                 self._next[name] = now + row.poll_seconds
-                self.poll(name)
+                try:
+                    self.poll(name)
+                except LedgerAway:
+                    raise
+                except Exception as error:
+                    # one partner's feed stops neither the sweep nor another feed
+                    log.exception("poll_failed", partner=name, error=type(error).__name__)
 
     def poll(self, name: str) -> int:
         """Read a partner's feed to its end, page by page, each committed with its cursor. Returns how many items came."""
@@ -98,7 +104,9 @@ class Clock:
             for refused in (r for r in results if isinstance(r, Refused)):
                 log.error("poll_item_refused", partner=name, faults=[f.code for f in refused.faults])
             count += len(results)
-            if not page.more or self._stop.is_set():
+            if (
+                not page.more or page.cursor == cursor or self._stop.is_set()
+            ):  # "more" that leads nowhere waits its turn
                 return count
 
     def _poller(self, name: str) -> Poller:

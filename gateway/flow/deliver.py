@@ -8,14 +8,15 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
 from gateway.dossiers.view import build_view
-from gateway.errors import AskFirst, DeliveryError, Refused, Rejected
+from gateway.errors import AskFirst, DeliveryError, Refused, Rejected, Unclassified
 from gateway.flow.gateway import Gateway
-from gateway.flow.settle import Tried, settle
+from gateway.flow.settle import TRANSLATION, Tried, settle
 from gateway.ledger import lanes as ledger
 from gateway.ledger.lanes import Lease
 from gateway.ledger.messages import histories
@@ -32,11 +33,12 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A lane taken, the message at its head, and the dossier's earlier messages."""
+    """A lane taken (and when), the message at its head, and the dossier's earlier messages."""
 
     lease: Lease
     message: Message
     earlier: Sequence[Message]
+    taken_at: datetime
 
 
 class Courier:
@@ -114,11 +116,13 @@ class Courier:
             leases = ledger.take(
                 connection, self.destination, most, worker=self.worker, now=now, lease_seconds=policy.lease_seconds
             )
+            if limit is not None and not leases:
+                ledger.give_back_probe(connection, self.destination, now)
         if not leases:
             return []
         with self.gateway.ledger.read() as connection:
             told = histories(connection, [lease.dossier for lease in leases])
-        return [Job(lease, *_split(told[lease.dossier], lease.message_seq)) for lease in leases]
+        return [Job(lease, *_split(told[lease.dossier], lease.message_seq), now) for lease in leases]
 
     def _try_group(self, jobs: Sequence[Job]) -> list[Tried]:
         """One attempt for each job: alone, or together in one call. A job whose lease was lost has no result."""
@@ -128,9 +132,13 @@ class Courier:
         tried: list[Tried] = []
         for job in jobs:
             tried += self._guard(job, lambda job=job: parcels.append((job, self._parcel(job))))  # type: ignore[misc]
+        if not parcels:
+            return tried
         try:
             results = self.outbound.deliver_together([p for _, p in parcels])  # type: ignore[attr-defined]
             return tried + [Tried(job.lease, "send", r) for (job, _), r in zip(parcels, results, strict=True)]
+        except DeliveryError as error:
+            return tried + [Tried(job.lease, "send", error) for job, _ in parcels]
         except Exception as error:
             log.exception("connector_failed", destination=self.destination, together=len(parcels))
             return tried + [Tried(job.lease, "send", _fault(error)) for job, _ in parcels]
@@ -145,7 +153,7 @@ class Courier:
             return [Tried(job.lease, kind, error)]
         except Refused as refused:
             reason = f"cannot be translated: {refused}"
-            return [Tried(job.lease, kind, Rejected(reason, code="translation", answer=_faults(refused)))]
+            return [Tried(job.lease, kind, Rejected(reason, code=TRANSLATION, answer=_faults(refused)))]
         except LeaseLost:
             log.warning("lease_lost", destination=self.destination, dossier=job.lease.dossier)
             return []
@@ -167,19 +175,41 @@ class Courier:
             return Tried(job.lease, "send", self.outbound.deliver(parcel))
         except DeliveryError as error:
             return Tried(job.lease, "send", error)
+        except LeaseLost:
+            raise
+        except Exception as error:
+            log.exception("connector_failed", destination=self.destination, delivery=job.lease.delivery)
+            return Tried(job.lease, "send", _fault(error))
+
+    def _hold(self, lease: Lease) -> None:
+        """Hold the lane as long again as a fresh lease would. Raises `LeaseLost`."""
+        with self.gateway.ledger.write() as connection:
+            if not ledger.prolong(connection, lease, self.gateway.now() + timedelta(seconds=self.policy.lease_seconds)):
+                raise LeaseLost(lease.dossier)
 
     def _parcel(self, job: Job) -> Parcel:
         lease, message = job.lease, job.message
+        if self.gateway.now() - job.taken_at > timedelta(seconds=self.policy.lease_seconds / 2):
+            self._hold(lease)  # it waited long for a free place: no call begins on a lease that may end during it
         documents = lease.edited
         if documents is None:
             view = build_view(message, job.earlier, self.gateway.link)
-            documents = self.gateway.documents(self.destination, message, view)
+            try:
+                documents = self.gateway.documents(self.destination, message, view)
+            except Refused:
+                raise
+            except Exception as error:  # a fault of the mapping: nothing was sent, so there is nothing to ask about
+                log.exception("mapping_failed", destination=self.destination, delivery=lease.delivery)
+                reason = f"cannot be translated: {type(error).__name__}: {error}"
+                raise Unclassified(reason, code=TRANSLATION) from error
         steps = dict(lease.steps)
 
         def remember(step: str, answer: Any) -> None:
             steps[step] = answer
             with self.gateway.ledger.write() as connection:
-                if not ledger.holds(connection, lease):
+                if not ledger.prolong(
+                    connection, lease, self.gateway.now() + timedelta(seconds=self.policy.lease_seconds)
+                ):
                     raise LeaseLost(lease.dossier)
                 ledger.remember(connection, lease, steps)
 
@@ -213,7 +243,10 @@ class Work:
     """The worker process: a courier per destination, and the channel's tickets turned into bells."""
 
     def __init__(self, gateway: Gateway, only: Sequence[str] = (), besides: Sequence[str] = ()) -> None:
-        names = {d for route in gateway.config.routes for d in route.to if d in gateway.config.partners}
+        with gateway.ledger.read() as connection:  # a route may be gone while deliveries of before still wait
+            waiting = ledger.waiting_destinations(connection)
+        routed = {d for route in gateway.config.routes for d in route.to}
+        names = {d for d in (*routed, *waiting) if d in gateway.config.partners}
         self.gateway = gateway
         self.couriers = {d: Courier(gateway, d) for d in sorted(names) if (not only or d in only) and d not in besides}
         self._stop = threading.Event()
@@ -233,13 +266,17 @@ class Work:
 
     def _listen(self) -> None:
         while not self._stop.is_set():
-            ticket = self.gateway.channel.take(timeout=1.0)
-            if ticket is None:
-                continue
-            courier = self.couriers.get(ticket.destination)
-            if courier:
-                courier.ring()
-            self.gateway.channel.done(ticket)  # a ticket is a hint: the ledger, not the ticket, remembers the work
+            try:
+                ticket = self.gateway.channel.take(timeout=1.0)
+                if ticket is None:
+                    continue
+                courier = self.couriers.get(ticket.destination)
+                if courier:
+                    courier.ring()
+                self.gateway.channel.done(ticket)  # a ticket is a hint: the ledger, not the ticket, remembers the work
+            except Exception as error:  # noqa: BLE001 - whatever a broker raises: couriers look for work without tickets too
+                log.warning("tickets_away", error=f"{type(error).__name__}: {error}")
+                self._stop.wait(1.0)
 
     def stop(self) -> None:
         """Drain: no new lanes, calls under way are ended and settled."""

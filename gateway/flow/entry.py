@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +23,17 @@ if TYPE_CHECKING:
 
 
 NEWEST = 1 << 62  # above every number of the ledger
+DEEPEST = 8  # how many messages may follow one from another: rows that imply each other would never end
 
 
 class Entry:
     """One letter's way into the ledger, inside the open transaction. Every refusal comes before the first write."""
 
-    def __init__(self, acceptance: Acceptance, connection: Any, letter: Letter, bells: list[str]) -> None:
+    def __init__(
+        self, acceptance: Acceptance, connection: Any, letter: Letter, bells: list[str], depth: int = 0
+    ) -> None:
         self.acceptance, self.connection, self.letter, self.bells = acceptance, connection, letter, bells
+        self.depth = depth
         self.gateway, self.partner, self.now = acceptance.gateway, acceptance.partner, acceptance.now
         self.config = self.gateway.config
 
@@ -88,7 +92,14 @@ class Entry:
                 "hồ sơ mới phải bắt đầu ở trạng thái 1 hoặc 2",
                 "a new dossier starts at status 1 or 2",
             )
-        return self._routed(row, body, held=None)
+        return self._routed(row, body, held=self._overtaken(row))
+
+    def _overtaken(self, row: Any) -> str | None:
+        """A submission that was written before the one that stands for the dossier now does not replace it."""
+        if row is None:
+            return None
+        newest = ledger_facts.body_of(self.connection, row.newest)
+        return "late" if self.letter.said.event_time < datetime.fromisoformat(newest["event_time"]) else None
 
     def _about(self, row: Any) -> Accepted:
         letter = self.letter
@@ -171,10 +182,11 @@ class Entry:
 
     def _follow(self, message: Message, row: Any, due: datetime | None) -> None:
         """What the message changes of its dossier, and what its sender believes now."""
-        connection, new = self.connection, row is None and message.type == "DossierSubmitted"
+        connection, submitted = self.connection, message.type == "DossierSubmitted" and message.held is None
+        new = submitted and row is None
         if new:
             self._found(message, due)
-        elif message.type == "DossierSubmitted":
+        elif submitted:
             ledger.amend_dossier(connection, message.dossier, message.seq, due)
         elif message.type == "StatusChanged" and message.held is None:
             ledger.move_dossier(connection, message, message.body["status"], due)
@@ -204,13 +216,20 @@ class Entry:
         source_id = f"{name}-{message.id}"
         original = json.dumps(view, ensure_ascii=False).encode()
         try:
+            if self.depth == DEEPEST:
+                raise Refused.of(
+                    "", "endless", f"quá {DEEPEST} bản tin suy ra từ nhau", f"more than {DEEPEST} messages follow one from another"
+                )  # fmt: skip
             body = translation.translate(view)
-            submission = Submission(body["id"], body, original, mapping=f"{name}@{translation.version}")
-            letter = self.acceptance.read(submission, None, self.letter.trace, because=message.id)
-            Entry(self.acceptance, self.connection, letter, self.bells).write()
+            submission = Submission(body.get("id", source_id), body, original, mapping=f"{name}@{translation.version}")
+            letter = self.acceptance.read(submission, None, self.letter.trace, message.id, self._missing)
+            Entry(self.acceptance, self.connection, letter, self.bells, self.depth + 1).write()
         except Refused as refused:
             letter = self.acceptance.unreadable(Submission(source_id, None, original), refused.faults)
             Entry(self.acceptance, self.connection, letter, self.bells).write()
+
+    def _missing(self, shas: Collection[str]) -> set[str]:
+        return self.gateway.files.missing(shas, self.connection)
 
 
 def _receipt(message: Message, to: Sequence[str], *, repeated: bool = False) -> Accepted:

@@ -7,6 +7,7 @@ import hmac
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -153,13 +154,21 @@ class Gateway:
                 raise Misconfigured("LIENTHONG_SECRET is shorter than 32 characters")
             return given.encode()
         file = self.config.data / "secret"
-        try:
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return file.read_bytes()
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(secrets.token_hex(32).encode())
-        return file.read_bytes()
+        if not file.exists():  # written aside: of two processes that start together, neither may read half a secret
+            aside = file.with_name(f"secret-{secrets.token_hex(8)}")
+            with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+                out.write(secrets.token_hex(32).encode())
+                out.flush()
+                os.fsync(out.fileno())
+            with suppress(FileExistsError):
+                os.link(aside, file)
+            aside.unlink()
+        found = file.read_bytes()
+        if len(found) < 32:
+            raise Misconfigured(
+                f"{file} is shorter than 32 characters: remove it, and links given out before end with it"
+            )
+        return found
 
     def sign(self, purpose: str, text: str) -> str:
         return hmac.new(self.secret, f"{purpose}\0{text}".encode(), hashlib.sha256).hexdigest()

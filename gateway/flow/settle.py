@@ -14,6 +14,7 @@ from gateway.errors import AskFirst, DeliveryError, Rejected, TryLater
 from gateway.ledger import Ledger
 from gateway.ledger import lanes as ledger
 from gateway.ledger.lanes import Ending, Lease
+from gateway.ledger.messages import storable
 from gateway.ports import Found, Receipt
 
 log = structlog.get_logger("settle")
@@ -21,6 +22,8 @@ log = structlog.get_logger("settle")
 Result = Receipt | DeliveryError | Found
 """How an attempt ended: a receipt, an error that says what to do next, or ARRIVED when asking was enough."""
 
+TRANSLATION = "translation"  # the code of what never left us, because no document could be made of it
+LONGEST_WAIT = 86_400.0  # seconds; a partner that asks for more is asked again after a day
 ANSWER_KEPT = 4000  # characters of a partner's answer kept with the attempt
 
 
@@ -44,9 +47,9 @@ def decide(tried: Tried, policy: Delivery, now: datetime, chance: Callable[[], f
             outcome,
             "delivered",
             now,
-            code=result.code,
-            answer=result.answer[:ANSWER_KEPT],
-            reference=result.reference,
+            code=storable(result.code),
+            answer=storable(result.answer[:ANSWER_KEPT]),
+            reference=storable(result.reference) if result.reference else result.reference,
             duplicate=result.duplicate,
         )
     if isinstance(result, Found):
@@ -59,7 +62,11 @@ def decide(tried: Tried, policy: Delivery, now: datetime, chance: Callable[[], f
             code="found",
             reason="the partner has it: an earlier attempt arrived",
         )
-    if isinstance(result, TryLater):
+    if isinstance(result, TryLater) and kind == "ask":
+        # the question failed, so the doubt stays, however long the partner is away
+        outcome, state = "try_later", "in_doubt"
+        due = now + pause(policy, lease.tries + lease.asks, result.retry_after, chance)
+    elif isinstance(result, TryLater):
         outcome, state, due = "try_later", "waiting", now + pause(policy, lease.tries, result.retry_after, chance)
     elif isinstance(result, AskFirst) and lease.asks < policy.asks:
         tries = lease.tries + lease.asks
@@ -70,25 +77,31 @@ def decide(tried: Tried, policy: Delivery, now: datetime, chance: Callable[[], f
         outcome, state, due = "rejected" if isinstance(result, Rejected) else "unclassified", "parked", now
     reason = result.reason
     if outcome == "ask_first" and state == "parked":
-        reason = f"asked {lease.asks} times and the partner never said: {reason}"
-    return Ending(lease, kind, outcome, state, due, code=result.code, reason=reason, answer=result.answer[:ANSWER_KEPT])
+        said = "the partner never said" if kind == "ask" else "sent anew each time, and in doubt again"
+        reason = f"asked {lease.asks} times and {said}: {reason}"
+    return Ending(
+        lease, kind, outcome, state, due, code=storable(result.code), reason=storable(reason), answer=storable(result.answer[:ANSWER_KEPT])
+    )  # fmt: skip
 
 
 def pause(policy: Delivery, tries: int, retry_after: float | None, chance: Callable[[], float]) -> timedelta:
     """Doubling, capped, with half of it left to chance so that a thousand lanes do not come back at once."""
     whole = min(policy.backoff_most, policy.backoff_first * 2 ** min(30, max(0, tries - 1)))
-    return timedelta(seconds=max(whole * (0.5 + chance() / 2), retry_after or 0))
+    return timedelta(seconds=min(LONGEST_WAIT, max(whole * (0.5 + chance() / 2), retry_after or 0)))
 
 
 def settle(ledger_: Ledger, destination: str, tried: Sequence[Tried], policy: Delivery, now: datetime) -> None:
     """Write the endings of attempts towards one destination in one transaction, and the breaker's count. A lost lease writes nothing."""
     with ledger_.write() as connection:
+        # Two workers that settle the same lanes lock them in the same order, whatever order their calls ended in.
+        tried = sorted(tried, key=lambda t: t.lease.dossier)
         held = [t for t in tried if ledger.holds(connection, t.lease)]
         endings = [decide(t, policy, now) for t in held]
         ledger.write_endings(connection, endings, now)
-        bad = [t for t in held if silent(t.result)]
+        called = [t for t in held if not ours(t.result)]
+        bad = [t for t in called if silent(t.result)]
         change = ledger.note_breaker(
-            connection, destination, good=len(bad) < len(held), bad=len(bad), now=now, most_failures=policy.breaker_failures,
+            connection, destination, good=len(bad) < len(called), bad=len(bad), now=now, most_failures=policy.breaker_failures,
             first=policy.breaker_first, longest=policy.breaker_most, reason=_reason(bad),
         )  # fmt: skip
     for ending in endings:
@@ -111,9 +124,14 @@ def silent(result: Result) -> bool:
     return isinstance(result, TryLater | AskFirst)
 
 
+def ours(result: Result) -> bool:
+    """Did it fail before anybody was called? Then it says nothing about the partner."""
+    return isinstance(result, DeliveryError) and result.code == TRANSLATION
+
+
 def _reason(bad: Sequence[Tried]) -> str:
     last = bad[-1].result if bad else None
     return last.reason if isinstance(last, DeliveryError) else ""
 
 
-__all__ = ["ANSWER_KEPT", "Tried", "decide", "pause", "settle", "silent"]
+__all__ = ["ANSWER_KEPT", "TRANSLATION", "Tried", "decide", "pause", "settle", "silent"]

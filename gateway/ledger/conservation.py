@@ -182,7 +182,7 @@ LAWS = (
         "a status message is missing from the status history",
         """SELECT m.id AS subject FROM messages m LEFT JOIN statuses s ON s.seq = m.seq
            WHERE s.seq IS NULL AND (m.type = 'StatusChanged'
-             OR m.seq IN (SELECT min(seq) FROM messages WHERE type = 'DossierSubmitted' GROUP BY dossier))""",
+             OR m.seq IN (SELECT min(seq) FROM messages WHERE type = 'DossierSubmitted' AND held IS NULL GROUP BY dossier))""",
     ),
     Law(
         "late-applied",
@@ -206,14 +206,15 @@ LAWS = (
         "bản tin đã nhận không thuộc hồ sơ nào",
         "an accepted message belongs to no dossier",
         """SELECT m.id AS subject FROM messages m LEFT JOIN dossiers d ON d.code = m.dossier
-           WHERE d.code IS NULL AND coalesce(m.held, '') NOT IN ('unreadable', 'unknown-dossier')""",
+           WHERE d.code IS NULL AND coalesce(m.held, '') NOT IN ('unreadable', 'unknown-dossier', 'no-route')""",
     ),
     Law(
         "newest",
         "hồ sơ không trỏ tới bản nộp mới nhất",
         "a dossier does not name its newest submission",
         """SELECT d.code AS subject FROM dossiers d
-           LEFT JOIN (SELECT dossier, max(seq) AS seq FROM messages WHERE type = 'DossierSubmitted' GROUP BY dossier) m
+           LEFT JOIN (SELECT dossier, max(seq) AS seq FROM messages WHERE type = 'DossierSubmitted' AND held IS NULL
+                      GROUP BY dossier) m
              ON m.dossier = d.code WHERE m.seq IS NULL OR m.seq <> d.newest""",
     ),
     Law(

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from gateway.errors import Fault, Refused
 from gateway.ledger.messages import insert_for
@@ -85,20 +85,24 @@ class Files:
         target = self.path(sha)
         target.parent.mkdir(parents=True, exist_ok=True)
         aside.rename(target)
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        for place in (target.parent, target.parent.parent, self.folder):  # a new folder is an entry in the one above
+            folder = os.open(place, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
 
     def path(self, sha: str) -> Path:
         return self.folder / sha[:2] / sha[2:4] / sha
 
-    def missing(self, shas: Collection[str]) -> set[str]:
-        """Which of these are not in the store."""
-        with self.ledger.read() as connection:
-            known = set(connection.execute(select(files.c.sha256).where(files.c.sha256.in_(list(shas)))).scalars())
-        return set(shas) - known
+    def missing(self, shas: Collection[str], connection: Connection | None = None) -> set[str]:
+        """Which of these are not in the store. Inside a transaction, ask with its own `connection`: a second one may not be free."""
+        if connection is None:
+            with self.ledger.read() as reading:
+                return self.missing(shas, reading)
+        return set(shas) - set(
+            connection.execute(select(files.c.sha256).where(files.c.sha256.in_(list(shas)))).scalars()
+        )
 
     def media_type(self, sha: str) -> str | None:
         with self.ledger.read() as connection:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, literal_column, not_, or_, select, update
 
 from gateway.ledger.messages import insert_for, note_beliefs
 from gateway.ledger.tables import OPEN, attempts, breakers, deliveries, lanes, messages
@@ -35,15 +35,17 @@ class Lease:
     known_there: bool
 
 
+# Written as `ix_lanes_work` writes it, and without a parameter: otherwise neither engine sees that the index answers it.
+_HAS_WORK = and_(lanes.c.open > literal_column("0"), not_(lanes.c.blocked))
+_IS_DUE = and_(
+    lanes.c.destination == bindparam("destination"),
+    _HAS_WORK,
+    lanes.c.due_at <= bindparam("now"),
+    or_(lanes.c.lease_until.is_(None), lanes.c.lease_until <= bindparam("now")),
+)
 _DUE = (
     select(lanes.c.dossier, lanes.c.fence, lanes.c.delivered)
-    .where(
-        lanes.c.destination == bindparam("destination"),
-        lanes.c.open > 0,
-        lanes.c.blocked.is_(False),
-        lanes.c.due_at <= bindparam("now"),
-        or_(lanes.c.lease_until.is_(None), lanes.c.lease_until <= bindparam("now")),
-    )
+    .where(_IS_DUE)
     .order_by(lanes.c.urgency, lanes.c.due_at)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
@@ -52,6 +54,11 @@ _LEASE = (
     update(lanes)
     .where(lanes.c.destination == bindparam("b_destination"), lanes.c.dossier == bindparam("b_dossier"))
     .values(fence=lanes.c.fence + 1, lease_until=bindparam("b_until"))
+)
+_PROLONG = (
+    update(lanes)
+    .where(lanes.c.destination == bindparam("b_destination"), lanes.c.dossier == bindparam("b_dossier"))
+    .values(lease_until=bindparam("b_until"))
 )
 _OPEN_ATTEMPT = insert(attempts).returning(attempts.c.id)
 _CLOSE_CRASHED = (
@@ -137,7 +144,11 @@ def _start(connection: Connection, destination: str, lane: Any, head: Any, worke
 
 _HOLDS = (
     select(lanes.c.fence)
-    .where(lanes.c.destination == bindparam("destination"), lanes.c.dossier == bindparam("dossier"))
+    .where(
+        lanes.c.destination == bindparam("destination"),
+        lanes.c.dossier == bindparam("dossier"),
+        lanes.c.lease_until.is_not(None),  # settled already: a commit may be done though its answer was lost
+    )
     .with_for_update()
 )
 
@@ -150,9 +161,16 @@ def holds(connection: Connection, lease: Lease) -> bool:
 
 def remember(connection: Connection, lease: Lease, steps: dict[str, Any]) -> None:
     """Store the answers of a delivery's steps so far."""
-    connection.execute(
-        update(deliveries).where(deliveries.c.id == lease.delivery).values(steps=json.dumps(steps, ensure_ascii=False))
-    )
+    connection.execute(update(deliveries).where(deliveries.c.id == lease.delivery).values(steps=json.dumps(steps)))
+
+
+def prolong(connection: Connection, lease: Lease, until: datetime) -> bool:
+    """Hold a lane longer; False when its lease is lost."""
+    if not holds(connection, lease):
+        return False
+    row = {"b_destination": lease.destination, "b_dossier": lease.dossier, "b_until": until}
+    connection.execute(_PROLONG, row)
+    return True
 
 
 _CLOSE = (
@@ -295,6 +313,15 @@ def may_send(connection: Connection, destination: str, now: datetime, probe_seco
     return 1 if won is not None else 0
 
 
+def give_back_probe(connection: Connection, destination: str, now: datetime) -> None:
+    """The probe that `may_send` gave found no lane to go with: the next due lane may take it at once."""
+    connection.execute(
+        update(breakers)
+        .where(breakers.c.destination == destination, breakers.c.state == "half_open")
+        .values(probe_at=now)
+    )
+
+
 def note_breaker(
     connection: Connection,
     destination: str,
@@ -319,12 +346,16 @@ def note_breaker(
         )
         return "closed" if row.state != "closed" else None
     if not bad:
+        give_back_probe(connection, destination, now)  # it called nobody
         return None
-    failures = (row.failures if row else 0) + bad
+    if row is not None and row.state == "open":
+        return None  # calls that were under way when it opened: they tell nothing new, only a probe does
+    probed, before = row is not None and row.state == "half_open", row.failures if row is not None else 0
+    failures = before + 1 if probed else min(most_failures, before + bad)
     values: dict[str, Any] = {"state": row.state if row else "closed", "failures": failures}
-    opened = failures >= most_failures
-    if opened:
-        pause = min(longest, first * 2 ** min(20, (failures - most_failures) // 1))
+    opened = probed or failures >= most_failures
+    if opened:  # the pause doubles with every failed probe, not with every call of one burst
+        pause = min(longest, first * 2 ** min(20, max(0, failures - most_failures)))
         values |= {
             "state": "open",
             "opened_at": (row.opened_at if row and row.opened_at else now),
@@ -336,16 +367,21 @@ def note_breaker(
     return "open" if opened and (row is None or row.state == "closed") else None
 
 
-def due_destinations(connection: Connection, now: datetime) -> list[str]:
-    """Destinations with a lane that may be taken now."""
-    statement = (
-        select(lanes.c.destination)
-        .where(
-            lanes.c.open > 0,
-            lanes.c.blocked.is_(False),
-            lanes.c.due_at <= now,
-            or_(lanes.c.lease_until.is_(None), lanes.c.lease_until <= now),
-        )
-        .distinct()
-    )
+def waiting_destinations(connection: Connection) -> list[str]:
+    """Destinations with a delivery that has not ended, whether or not any route still leads there."""
+    statement = select(lanes.c.destination).where(lanes.c.open > 0).distinct().order_by(lanes.c.destination)
     return list(connection.execute(statement).scalars())
+
+
+_NEXT = select(func.min(lanes.c.destination)).where(_HAS_WORK, lanes.c.destination > bindparam("after"))
+_ANY_DUE = select(lanes.c.dossier).where(_IS_DUE).limit(1)
+
+
+def due_destinations(connection: Connection, now: datetime) -> list[str]:
+    """Destinations with a lane that may be taken now. Steps from one to the next: a hundred thousand lanes of one cost no more than one."""
+    found: list[str] = []
+    at: str | None = ""
+    while (at := connection.execute(_NEXT, {"after": at}).scalar()) is not None:
+        if connection.execute(_ANY_DUE, {"destination": at, "now": now}).first() is not None:
+            found.append(at)
+    return found

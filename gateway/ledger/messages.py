@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,14 @@ _ROW = (
 def insert_for(connection: Connection) -> Any:
     """The dialect's `insert`, which knows ON CONFLICT."""
     return sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """Foreign text that every database takes: PostgreSQL knows no NUL, and half a surrogate pair is no character."""
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def read_message(row: Any) -> Message:
@@ -72,9 +81,6 @@ _LOCKED = select(dossiers).where(dossiers.c.code == bindparam("wanted")).with_fo
 def lock_dossier(connection: Connection, code: str) -> Any | None:
     """The dossier's row, locked until the transaction ends; None if there is none yet."""
     return connection.execute(_LOCKED, {"wanted": code}).first()
-
-
-_INSERT_DOSSIER = insert(dossiers)
 
 
 _INSERT_DOSSIER = insert(dossiers)

@@ -8,15 +8,16 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 
 class LedgerAway(Exception):
     """The database does not answer. Accept says 503; workers wait."""
 
 
-class Clash(Exception):
-    """Another transaction wrote the same unique key first: try again from the start."""
+class Clash(LedgerAway):
+    """Another transaction was in the way (it wrote the same unique key first, or both waited for each other): try again from the start."""
 
 
 class Ledger:
@@ -30,6 +31,10 @@ class Ledger:
         self.engine = engine
         self.sqlite = engine.dialect.name == "sqlite"
         self._writing: Any = threading.Lock() if self.sqlite else nullcontext()
+        # PostgreSQL's own default takes a new snapshot for every statement
+        self._reading: dict[str, Any] = (
+            {"reading": True} if self.sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        )
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -37,19 +42,21 @@ class Ledger:
         try:
             with self._writing, self.engine.begin() as connection:
                 yield connection
-        except IntegrityError as error:
-            raise Clash(str(error.orig)) from error
-        except OperationalError as error:
-            raise LedgerAway(str(error.orig)) from error
+        except (DBAPIError, PoolTimeout) as error:
+            if (known := _known(error)) is None:
+                raise
+            raise known from error
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent snapshot; nothing may be written."""
         try:
-            with self.engine.connect().execution_options(reading=True) as connection:
+            with self.engine.connect().execution_options(**self._reading) as connection:
                 yield connection
-        except OperationalError as error:
-            raise LedgerAway(str(error.orig)) from error
+        except (DBAPIError, PoolTimeout) as error:
+            if (known := _known(error)) is None:
+                raise
+            raise known from error
 
     def ping(self) -> None:
         """Raises `LedgerAway` when the database does not answer."""
@@ -58,6 +65,19 @@ class Ledger:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+_OURS = (ProgrammingError, DataError, NotSupportedError)  # a wrong statement or value: waiting mends nothing
+_IN_THE_WAY = {"40001", "40P01"}  # serialization failure, deadlock
+
+
+def _known(error: DBAPIError | PoolTimeout) -> LedgerAway | None:
+    """What an error of the database means; None for a mistake of ours. A standby that only reads, a full pool, a full disk: away."""
+    if isinstance(error, PoolTimeout):
+        return LedgerAway(str(error))
+    if isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", None) in _IN_THE_WAY:
+        return Clash(str(error.orig))
+    return None if isinstance(error, _OURS) else LedgerAway(str(error.orig))
 
 
 def open_ledger(url: str, *, pool: int = 16) -> Ledger:

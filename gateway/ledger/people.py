@@ -136,9 +136,13 @@ def _claim(connection: Connection, delivery: int) -> Any:
 
 
 def _again(connection: Connection, delivery: int) -> dict[str, Any]:
-    """The counts begin anew (the attempts themselves stay). After a clear refusal it was certainly not done; otherwise ask first."""
-    last = select(attempts.c.outcome).where(attempts.c.delivery == delivery).order_by(attempts.c.id.desc()).limit(1)
-    refused = connection.execute(last).scalar() == "rejected"
+    """The counts begin anew (the attempts themselves stay). After a clear refusal it was certainly not done; otherwise ask first.
+
+    A question that was refused, or that we could not even put, clears no doubt.
+    """
+    last = select(attempts.c.outcome, attempts.c.kind).where(attempts.c.delivery == delivery)
+    row = connection.execute(last.order_by(attempts.c.id.desc()).limit(1)).first()
+    refused = row is not None and row.outcome == "rejected" and row.kind == "send"
     return {"state": "waiting" if refused else "in_doubt", "attempts": 0, "asks": 0}
 
 

@@ -1,9 +1,11 @@
-"""How things stand: what is under way to each destination, and all that is known of a dossier. For people to read; changes nothing."""
+"""How things stand, for whoever sees everything (an operator at the machine): queues, lanes, acts. Nothing here writes.
+
+What partners may ask is in `gateway.ledger.queries`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, case, func, select
@@ -66,24 +68,9 @@ def every_dossier(connection: Connection) -> Sequence[Any]:
     return connection.execute(select(dossiers).order_by(dossiers.c.created_at, dossiers.c.code)).all()
 
 
-def beliefs_of(connection: Connection, code: str | None = None) -> Sequence[Any]:
-    """What each system said or was told last; of every dossier when none is named."""
-    statement = select(beliefs).order_by(beliefs.c.dossier, beliefs.c.system)
-    return connection.execute(statement.where(beliefs.c.dossier == code) if code else statement).all()
-
-
-def messages_of(connection: Connection, code: str) -> Sequence[Any]:
-    """A dossier's messages, oldest first, with the place of each in the status feed."""
-    statement = (
-        select(
-            messages.c.seq, messages.c.id, messages.c.type, messages.c.source, messages.c.source_id, messages.c.event_time,
-            messages.c.received_time, messages.c.held, messages.c.because, messages.c.mapping, statuses.c.status, statuses.c.position,
-        )
-        .outerjoin(statuses, statuses.c.seq == messages.c.seq)
-        .where(messages.c.dossier == code)
-        .order_by(messages.c.seq)
-    )  # fmt: skip
-    return connection.execute(statement).all()
+def every_belief(connection: Connection) -> Sequence[Any]:
+    """What each system said or was told last, of every dossier."""
+    return connection.execute(select(beliefs).order_by(beliefs.c.dossier, beliefs.c.system)).all()
 
 
 def deliveries_of(connection: Connection, *, code: str | None = None, seq: int | None = None) -> Sequence[Any]:
@@ -131,9 +118,12 @@ def acts_on(connection: Connection, subjects: Sequence[str]) -> Sequence[Any]:
     return connection.execute(select(acts).where(acts.c.subject.in_(list(subjects))).order_by(acts.c.id)).all()
 
 
-def last_contact(connection: Connection, source: str) -> datetime | None:
-    """When this partner last sent something."""
-    found: datetime | None = connection.execute(
-        select(messages.c.received_time).where(messages.c.source == source).order_by(messages.c.seq.desc()).limit(1)
-    ).scalar()
-    return found
+def held_messages(connection: Connection) -> Sequence[Any]:
+    """Every held message: dossier, the sender's id, why."""
+    statement = select(messages.c.dossier, messages.c.source_id, messages.c.held).where(messages.c.held.is_not(None))
+    return connection.execute(statement.order_by(messages.c.seq)).all()
+
+
+def move_count(connection: Connection) -> int:
+    """How many status events moved a dossier: each has, or will have, its place in the feed."""
+    return int(connection.execute(select(func.count()).where(statuses.c.held.is_(None))).scalar_one())

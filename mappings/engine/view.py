@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.canonical import TYPES, ResultPaper
+from gateway.canonical import TYPES, Fee, ResultPaper
 
 _TEXT = {"type": "string"}
 
@@ -21,6 +21,7 @@ def view_schema(*types: str) -> dict[str, Any]:
             "dossier": _body("DossierSubmitted", defs),
             "current_status": {"type": "integer"},
             "moments": _object(*[str(status) for status in range(1, 11)]),
+            "first_moments": _object(*[str(status) for status in range(1, 11)]),
             "results": {"type": "array", "items": _part(ResultPaper.model_json_schema(), defs)},
             "supplements": {
                 "type": "array",
@@ -32,6 +33,7 @@ def view_schema(*types: str) -> dict[str, Any]:
                     },
                 },
             },
+            "fees": {"type": "array", "items": _part(Fee.model_json_schema(), defs)},
             "payments": {"type": "array", "items": _body("PaymentPaid", defs)},
         },
         "$defs": defs,

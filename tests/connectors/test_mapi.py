@@ -32,6 +32,7 @@ from gateway.http import Reply
 from gateway.message import Message
 from gateway.ports import Accepted, Answer, Found, Hook, Incoming, Parcel, Partner, Receipt, Submission
 from gateway.simulation import Chaos, Request, Response, Serve, Twin
+from tests.connectors.replay import Recorded, Sample, outcome_of, read_samples
 
 SAMPLES = connector.folder / "samples"
 CODE = "000.00.01.H99-260105-0001"
@@ -110,11 +111,55 @@ def test_an_answer_is_read_whatever_its_types(body: bytes, code: str, text: str)
         ("DongBoHoSoMC.update", "-1", "Invalid SESSION", "try_later", "login"),
         ("CapNhatTienDoHoSoMC", "0", "Chưa thành công", "unclassified", None),
         ("CapNhatTienDoHoSoMC", "0", "Thành công", "delivered", None),
+        ("CapNhatTienDoHoSoMC", "00", "Thành công", "delivered", None),
+        ("DongBoTrangThaiHoSo", "00", "", "delivered", None),
+        ("DongBoHoSoMC.create", "-3", "ĐÃ TỒN TẠI", "duplicate", "update"),
+        ("DongBoHoSoMC.create", "", "Thành công", "unclassified", None),
+        ("DongBoHoSoMC.update", "", "Thành công", "unclassified", None),
     ],
 )
 def test_words_and_codes_are_weighed_together(call: str, code: str, text: str, outcome: str, then: str | None) -> None:
     verdict = OUTCOMES.judge(call, http=200, code=code, text=text)
     assert (verdict.outcome, verdict.then) == (outcome, then)
+
+
+def calls() -> list[Sample]:
+    return [sample for sample in read_samples(connector.folder) if sample.expected["call"] != "login"]
+
+
+@pytest.mark.parametrize("sample", calls(), ids=lambda sample: sample.name)
+def test_a_sample_goes_out_and_ends_as_expected_over_the_wire(sample: Sample) -> None:
+    # given the portal as recorded, and a twin that gives sessions
+    recorded = Recorded(sample, "/mapi/g", PortalTwin().answer)
+    server = Serve(recorded)
+    client = Client(Settings.model_validate({**ACCOUNT, "url": server.start()}))
+    call, request, done = sample.expected["call"], sample.request, []
+
+    # when the call of the sample is made
+    def make() -> Receipt | None:
+        if call == "TraCuuHoSo":
+            client.look_up(request["mahoso"])
+            return None
+        ways: dict[str, Any] = {
+            "DongBoHoSoMC": lambda: client.sync(request["data"], updating=request["isUpdating"] == "True"),
+            "CapNhatTienDoHoSoMC": lambda: client.report(request["data"]),
+            "DongBoTrangThaiHoSo": lambda: client.tell_status(request["data"]),
+        }
+        done.append(ways[call.partition(".")[0]]())
+        return Receipt(done[0].code, done[0].text, duplicate=done[0].duplicate)
+
+    outcome, reason = outcome_of(make)
+    server.stop()
+
+    # then it ends as the table says, and what went out is the sample's request under our session
+    assert outcome == sample.expected["outcome"]
+    assert json.loads(recorded.asked[0].body) == {**request, "session": "s-1"}
+    again = sample.expected["then"] == "login"
+    assert len(recorded.asked) == (2 if again else 1)
+    if done:
+        assert done[0].then == sample.expected["then"]
+    elif outcome not in ("delivered", "duplicate"):
+        assert (sample.expected["rule"] or "no rule knows") in reason or again
 
 
 # ── the portal ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -666,7 +711,10 @@ def test_the_same_notice_again_is_a_duplicate_and_another_under_its_code_is_refu
     [
         ({"MaHoSo": ""}, ["/MaHoSo: không được trống"]),
         ({"TenThuongNhan": ""}, ["TenThuongNhan: không được trống"]),
-        ({"MaSoThue": 100109106, "Fax": None}, ["/MaSoThue: phải là chuỗi", "/Fax: phải là chuỗi"]),
+        ({"MaSoThue": 100109106, "Fax": 5}, ["/MaSoThue: phải là chuỗi", "/Fax: phải là chuỗi"]),
+        ({"MaHoSo": None}, ["/MaHoSo: thiếu"]),
+        ({"TaiLieuNop": [{"TenTepDinhKem": "a.pdf", "Base64": None}]}, ["/TaiLieuNop/0/Base64: thiếu"]),
+        ({"TaiLieuNop": [None]}, ["/TaiLieuNop/0"]),
         ({"TepDonDangKy": "không phải"}, ["/TepDonDangKy: không phải base64"]),
         ({"TaiLieuNop": [{"TenTepDinhKem": "a.pdf"}]}, ["/TaiLieuNop/0/Base64: thiếu"]),
         (
@@ -686,6 +734,19 @@ def test_a_wrong_notice_is_refused_with_every_fault_and_nothing_is_kept(
     for word in words:
         assert word in said["message"]
     assert (door.kept, door.accepted) == ({}, {})
+
+
+def test_a_null_is_an_absent_field() -> None:
+    door = MemoryDoor()
+    nulls = {"Fax": None, "TepDonDangKy": None, "TenTepDonDangKy": None, "TaiLieuNop": None}
+    address = {"MaTinh": "01", "MaHuyen": None, "MaXa": None, "DiaChiChiTiet": "Số 1 phố Mẫu"}
+    body = {**PROMOTION, **nulls, "DiaChiDoanhNghiep": address}
+    assert call("ttkm", body, door)["error_code"] == 0
+    [(_, document)] = door.translated
+    assert not {"Fax", "TepDonDangKy", "TenTepDonDangKy"} & document["ttkm"].keys()
+    assert document["ttkm"]["DiaChiDoanhNghiep"] == {"MaTinh": "01", "DiaChiChiTiet": "Số 1 phố Mẫu"}
+    assert door.kept == {}
+    assert call("direct", {"masohoso": CODE, "madonvi": None}, MemoryDoor(known_dossier()))["MaHoSo"] == CODE
 
 
 def test_a_file_larger_than_allowed_is_refused() -> None:

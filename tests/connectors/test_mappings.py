@@ -63,7 +63,7 @@ def test_what_is_canonical_is_a_canonical_message(folder: Path) -> None:
 
 def ask(twin: PortalTwin, **body: Any) -> Any:
     wire = json.dumps({"madonvi": "000.00.00.H99", **body}).encode()
-    headers = {"dstcode": "VN:GOV:000.00.00.G22:dvcqg"}
+    headers = {"dstcode": "VN:GOV:000.00.00.G22:dvcqg", "content-type": "application/json", "charset": "utf-8"}
     return twin.answer(Request("POST", body.get("path", "/mapi/g"), {}, headers, wire)).body
 
 
@@ -71,7 +71,7 @@ def ask(twin: PortalTwin, **body: Any) -> Any:
 def portal() -> tuple[PortalTwin, str]:
     twin = PortalTwin()
     login = json.dumps({"username": "mot-cua", "password": "mat-khau-gia"}).encode()
-    headers = {"dstcode": "VN:GOV:000.00.00.G22:dvcqg"}
+    headers = {"dstcode": "VN:GOV:000.00.00.G22:dvcqg", "content-type": "application/json", "charset": "utf-8"}
     return twin, twin.answer(Request("POST", "/mapi/login", {}, headers, login)).body["session"]
 
 

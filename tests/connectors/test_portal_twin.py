@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from connectors.mapi.simulator import PortalTwin
+from connectors.mapi.simulator import PortalTwin, _born
 from gateway.simulation import Request
 
 SAMPLES = Path(__file__).parents[2] / "connectors" / "mapi" / "samples"
 CODE = "000.00.01.H99-260105-0001"
-HEADERS = {"dstcode": "VN:GOV:000.00.00.G22:dvcqg"}
+HEADERS = {"dstcode": "VN:GOV:000.00.00.G22:dvcqg", "content-type": "application/json", "charset": "utf-8"}
 
 
 def sent(sample: str) -> dict[str, Any]:
@@ -102,6 +102,18 @@ def test_login_answers_a_number_and_the_services_answer_a_text(caller: Caller) -
         (["DanhSachTepDinhKemKhac", 0, "TenGiayTo"], "x" * 2001, "dài quá 2000"),
         (["DanhSachGiayToKetQua"], "", "phải là danh sách"),
         (["KenhThucHien"], "1", "chỉ dành cho hồ sơ trực tuyến"),
+        (["NgayHenTra"], "99991231000000", "thời điểm"),
+        (["MaHoSo"], "000.00.01.H99-261399-0001", "mã hồ sơ"),
+        (["MaHoSo"], "000.00.01.H99-２６０１０５-0001", "mã hồ sơ"),
+        (["MaTTHC"], "1.001193.000.00.00.H99", "mã thủ tục"),
+        (["MaTTHC"], "khai sinh", "mã thủ tục"),
+        (["MaLinhVuc"], "Hộ tịch", "mã lĩnh vực"),
+        (["MaDoiTuong"], "001099000017", "không phải mã tài khoản"),
+        (["NoiNopHoSo"], "1", "nơi nộp"),
+        (["TaiLieuNop", 0, "DuocTaiSuDung"], "2", "thiếu mã kết quả thay thế"),
+        (["TaiLieuNop", 0, "MaKetQuaThayThe"], "giấy cũ", "mã kết quả"),
+        (["DanhSachTepDinhKemKhac", 0, "SoLuong"], -1, "số nguyên"),
+        (["DanhSachTepDinhKemKhac", 0, "SoLuong"], True, "số nguyên"),
     ],
 )
 def test_a_dossier_with_one_wrong_value_is_refused_with_words_about_it(
@@ -150,6 +162,12 @@ def test_a_batch_is_all_or_nothing(caller: Caller) -> None:
     assert caller.twin.book()["dossiers"] == {}
 
 
+def test_a_dossier_twice_in_one_batch_is_there_already(caller: Caller) -> None:
+    body = sent("a-new-dossier-is-taken")
+    assert caller.call({**body, "data": body["data"] * 2}) == ("-3", "Hồ sơ đã tồn tại")
+    assert caller.twin.book()["dossiers"] == {}
+
+
 def test_a_repeated_progress_row_is_there_twice(caller: Caller) -> None:
     caller.call(sent("a-new-dossier-is-taken"))
     caller.call(sent("a-progress-row-is-taken"))
@@ -186,6 +204,20 @@ def test_only_a_dossier_born_on_the_portal_takes_a_told_status(caller: Caller) -
     assert caller.call(body)[0] == "-1"
 
 
+@pytest.mark.parametrize(("code", "taken"), [(c, c in ("2", "5", "11")) for c in map(str, range(12))])
+def test_a_told_status_has_one_of_the_reduced_codes(caller: Caller, code: str, taken: bool) -> None:
+    body = sent("the-status-of-a-portal-born-dossier-is-taken")
+    caller.twin._dossiers[body["data"]["MaHoSo"]] = _born("portal", {})
+    body["data"]["TrangThai"] = code
+    assert (caller.call(body)[0] == "0") is taken
+
+
+def test_a_dossier_born_on_the_portal_is_not_overwritten_as_one_of_ours(caller: Caller) -> None:
+    caller.twin._dossiers[CODE] = _born("portal", {})
+    code, message = caller.call(sent("an-update-is-taken"))
+    assert (code, "nơi nộp" in message) == ("-1", True)
+
+
 def test_a_session_ends_by_uses_by_age_and_by_force() -> None:
     clock = [0.0]
     caller = Caller(PortalTwin({"session_uses": 2, "session_seconds": 60}, now=lambda: clock[0]))
@@ -208,6 +240,20 @@ def test_a_caller_without_dstcode_or_with_a_foreign_madonvi_is_refused(caller: C
     assert caller.call({**ask, "madonvi": "000.00.00.H01"})[1] == "madonvi không đúng"
     assert caller.call({**ask, "service": "XoaHoSo"})[1] == "Không có dịch vụ XoaHoSo"
     assert caller.say("/mapi/g", ["không phải đối tượng"])["error_code"] == "-1"
+    assert caller.call({**ask, "La": "x"})[1] == "Trường không có trong dịch vụ: La"
+    assert caller.call({"madonvi": "000.00.00.H99", "service": "LayDanhSachTTHC", "La": "x"})[0] == "-1"
+    assert caller.call({"madonvi": "000.00.00.H99", "service": "LayThuTuc", "maTTHC": "1.001193", "La": "x"})[0] == "-1"
+
+
+@pytest.mark.parametrize("without", ["content-type", "charset"])
+def test_a_call_that_is_not_said_to_be_json_in_utf_8_is_refused(caller: Caller, without: str) -> None:
+    ask = {**sent("a-look-up-is-answered"), "session": caller.session}
+    assert "Content-Type" in caller.say("/mapi/g", ask, {k: v for k, v in HEADERS.items() if k != without})["message"]
+
+
+def test_json_nested_without_end_is_an_answer_and_no_crash(caller: Caller) -> None:
+    said = caller.twin.answer(Request("POST", "/mapi/g", {}, HEADERS, b"[" * 100_000))
+    assert said.body["error_code"] == "-1"
 
 
 def test_an_act_it_does_not_know_is_named() -> None:

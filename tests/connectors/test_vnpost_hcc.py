@@ -374,6 +374,17 @@ def test_the_twin_gives_tokens_to_the_right_account_only(serve: Serve) -> None:
     assert http.call("GET", "/nowhere").status == 404
 
 
+def test_behind_a_provincial_bus_the_bare_token_goes_in_its_own_header() -> None:
+    twin = VnpostTwin({"auth_header": "access_token"})
+    serve = Serve(twin)
+    url = serve.start()
+    with pytest.raises(TryLater):
+        Post(Client(settings(url), OUTCOMES), OUTCOMES).deliver(order())
+    Post(Client(settings(url, auth_header="access_token"), OUTCOMES), OUTCOMES).deliver(order())
+    serve.stop()
+    assert [o["OrderNumber"] for o in twin.book()["orders"]] == [DOSSIER]
+
+
 def test_a_token_of_the_twin_runs_out() -> None:
     twin = VnpostTwin({"token_life": 0})
     serve = Serve(twin)

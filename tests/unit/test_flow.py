@@ -330,3 +330,29 @@ def test_heads_of_several_lanes_share_a_call_where_the_partner_takes_that(house:
     assert max(calls) == 4
     assert state(house) == ["delivered"] * 10
     assert len(portal.effects) == len(set(portal.effects)) == 10
+
+
+def test_the_view_keeps_first_moments_fees_asked_for_later_and_the_promise_that_counts(house: House) -> None:
+    from gateway.dossiers.view import build_view
+    from gateway.ledger.messages import histories
+
+    house.accept("one-stop", dossier(fees=[{"code": "A", "name": "Phí", "kind": "fee", "amount": 1, "paid": "unpaid"}]))
+    for code, minute in ((5, 1), (2, 2)):
+        house.accept("one-stop", status(1, code, minute))
+    house.accept("one-stop", status(1, 4, 3, due_at="2026-01-20T17:00:00+07:00", apology=True))
+    asked = [{"code": c, "name": "Phí", "kind": "fee", "amount": 2, "paid": "unpaid"} for c in "AB"]
+    house.accept(
+        "one-stop",
+        {
+            "type": "PaymentRequested", "id": "p1", "dossier": dossier()["dossier"], "event_time": "2026-01-05T09:40:00+07:00",
+            "fees": asked, "reason": "Nộp bổ sung",
+        },
+    )  # fmt: skip
+    with house.gateway.ledger.read() as connection:
+        told = histories(connection, [dossier()["dossier"]])[dossier()["dossier"]]
+
+    view = build_view(told[-1], told[:-1], house.gateway.link)
+
+    assert view["first_moments"]["2"] < view["moments"]["2"]
+    assert [(f["code"], f["amount"]) for f in view["fees"]] == [("A", 2), ("B", 2)]
+    assert view["dossier"]["deadlines"]["due_at"] == "2026-01-12T10:00:00Z"

@@ -1,0 +1,60 @@
+"""The app factory: one Flask app over one gateway."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+
+from flask import Blueprint, Response, current_app, g, request
+from flask_openapi.openapi import OpenAPI
+
+from gateway.flow.gateway import Gateway
+from gateway.web import openapi
+from gateway.web.api import api
+from gateway.web.auth import Keyring
+from gateway.web.bodies import Places
+from gateway.web.here import House, gateway, house
+from gateway.web.hooks import hooks, table_of
+from gateway.web.operations import Gauges, operations
+from gateway.web.problems import BadRequest, catch_all, refuse
+from gateway.web.public.files import files
+
+OPEN = frozenset(
+    {"operations.live", "operations.ready", "operations.tell_metrics", "about.describe", "public.download"}
+)
+"""The endpoints that need no key. Whatever is not named here needs one."""
+
+about = Blueprint("about", __name__)
+
+
+def create_app(gateway: Gateway) -> OpenAPI:
+    """The front door. Everything that can be wrong in the operator's files is found now: raises `Misconfigured`."""
+    app = OpenAPI("gateway.web", doc_ui=False, static_folder=None, template_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.strict_slashes = True
+    places = Places()
+    app.extensions["lienthong"] = House(gateway, Keyring(gateway, places), places, table_of(gateway), Gauges(gateway))
+    catch_all(app)
+    app.before_request(_know_caller)
+    app.register_api(api)
+    for blueprint in (hooks, files, operations, about):
+        app.register_blueprint(blueprint)
+    return app
+
+
+def _know_caller() -> None:
+    """Fail closed: a view runs only for a known caller, unless it is on the open list. An unknown path needs no key to be unknown."""
+    if "\0" in request.path or "%00" in request.environ.get("QUERY_STRING", ""):  # no code of ours has it, and PostgreSQL stores none
+        raise refuse(BadRequest, "control-character", "địa chỉ có ký tự điều khiển", "a control character in the address")
+    if request.endpoint is not None and request.endpoint not in OPEN:
+        g.caller = house().keyring.caller(request)
+
+
+@about.get("/openapi.json")
+def describe() -> Response:
+    """The description of the REST interface, made once."""
+    made = house().description
+    if "text" not in made:
+        described = openapi.document(current_app, version("lienthong"), gateway().config.settings.public_url)  # type: ignore[arg-type]
+        made["text"] = json.dumps(described, ensure_ascii=False)
+    return Response(made["text"], content_type="application/json; charset=utf-8")

@@ -1,0 +1,213 @@
+"""Every error the door gives is an RFC 9457 problem document, in both languages, with every fault found."""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from gateway.errors import Fault, Misconfigured, Refused
+from gateway.ledger.opening import Clash, LedgerAway
+
+log = structlog.get_logger("web")
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 5
+
+
+class BadRequest(Refused):
+    """What came is not a request of ours: not JSON, an impossible cursor, a cut-off body."""
+
+    status = 400
+    title = "Yêu cầu không đọc được"
+    title_en = "The request cannot be read"
+    kind = "bad-request"
+
+
+class Unauthenticated(Refused):
+    """No key, an unknown one, a wrong one, one that has ended: the answer is the same."""
+
+    status = 401
+    title = "Chưa xác thực"
+    title_en = "Not authenticated"
+    kind = "unauthenticated"
+
+
+class TooSlow(Refused):
+    status = 408
+    title = "Nội dung gửi đến quá chậm"
+    title_en = "The body came too slowly"
+    kind = "too-slow"
+
+
+class Gone(Refused):
+    status = 410
+    title = "Liên kết đã hết hạn"
+    title_en = "The link has expired"
+    kind = "gone"
+
+
+class LengthRequired(Refused):
+    status = 411
+    title = "Thiếu độ dài nội dung"
+    title_en = "The body's length is missing"
+    kind = "length-required"
+
+
+class BodyTooLarge(Refused):
+    status = 413
+    title = "Nội dung quá lớn"
+    title_en = "The body is too large"
+    kind = "too-large"
+
+
+class UnsupportedType(Refused):
+    status = 415
+    title = "Loại nội dung không được hỗ trợ"
+    title_en = "Unsupported content type"
+    kind = "unsupported-type"
+
+
+class Busy(Refused):
+    """One caller holds all the places it may have."""
+
+    status = 429
+    title = "Quá nhiều yêu cầu đang dở"
+    title_en = "Too many requests under way"
+    kind = "busy"
+
+
+_TITLES = {
+    400: ("bad-request", "Yêu cầu không đọc được", "The request cannot be read"),
+    404: ("not-found", "Không tìm thấy", "Not found"),
+    405: ("method-not-allowed", "Phương thức không được phép", "Method not allowed"),
+    413: ("too-large", "Nội dung quá lớn", "The body is too large"),
+    415: ("unsupported-type", "Loại nội dung không được hỗ trợ", "Unsupported content type"),
+    500: ("fault", "Cổng gặp lỗi", "The gateway has failed"),
+    503: ("away", "Tạm thời không nhận được", "Temporarily not available"),
+    507: ("full", "Hết chỗ lưu trữ", "Out of storage"),
+}
+
+
+def as_json(refused: Refused, instance: str) -> dict[str, Any]:
+    """The problem document of a refusal."""
+    return _document(
+        refused.status, refused.kind, refused.title, refused.title_en, instance, [f.as_json() for f in refused.faults]
+    )
+
+
+def answer_problem(refused: Refused) -> Response:
+    headers = {}
+    if refused.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="lienthong", LT-HMAC realm="lienthong"'
+    if refused.status == 429:
+        headers["Retry-After"] = "1"
+    return _response(as_json(refused, request.path), headers)
+
+
+def answer_status(status: int, detail: str, detail_en: str, headers: Mapping[str, str] | None = None) -> Response:
+    """A problem that is no refusal of an input: an unknown path, a ledger that is away."""
+    phrase = HTTPStatus(status).phrase
+    kind, title, title_en = _TITLES.get(status, (phrase.lower().replace(" ", "-"), phrase, phrase))
+    fault = {"pointer": "", "code": kind, "detail": detail, "detail_en": detail_en}
+    return _response(_document(status, kind, title, title_en, request.path, [fault]), headers or {})
+
+
+def _document(
+    status: int, kind: str, title: str, title_en: str, instance: str, faults: Sequence[Mapping[str, str]]
+) -> dict[str, Any]:
+    return {
+        "type": f"urn:lienthong:problem:{kind}",
+        "title": title,
+        "title_en": title_en,
+        "status": status,
+        "detail": "; ".join(f["detail"] for f in faults) or title,
+        "detail_en": "; ".join(f["detail_en"] for f in faults) or title_en,
+        "instance": instance,
+        "faults": list(faults),
+    }
+
+
+def _response(document: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
+    # A character that UTF-8 cannot carry (half a surrogate pair, in a name we repeat) is written as its JSON escape.
+    text = json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    return Response(text, status=document["status"], content_type=MEDIA_TYPE, headers=dict(headers))
+
+
+def catch_all(app: Flask) -> None:
+    """Turn every error of the app into a problem document. An unforeseen one is logged and told without detail."""
+    app.register_error_handler(Refused, answer_problem)
+    app.register_error_handler(HTTPException, _on_http)
+    app.register_error_handler(LedgerAway, _on_away)
+    app.register_error_handler(Clash, _on_clash)
+    app.register_error_handler(OSError, _on_system)
+    app.register_error_handler(Exception, _on_fault)
+
+
+def _on_http(error: HTTPException) -> Response:
+    status = error.code or 500
+    headers = {}
+    allowed = getattr(error, "valid_methods", None)
+    if allowed:
+        headers["Allow"] = ", ".join(sorted(allowed))
+    _, title, title_en = _TITLES.get(status, ("", error.name, error.name))
+    return answer_status(status, title, title_en, headers)
+
+
+def _on_away(error: LedgerAway) -> Response:
+    if "is full" in str(error) or "No space left" in str(error):
+        return _full()
+    log.error("ledger_away", route=request.endpoint)
+    later = {"Retry-After": str(RETRY_SECONDS)}
+    return answer_status(503, "sổ cái tạm thời không trả lời, hãy gửi lại sau", "the ledger is away, try later", later)
+
+
+def _on_clash(_error: Clash) -> Response:
+    later = {"Retry-After": "1"}
+    return answer_status(503, "có yêu cầu trùng cùng lúc, hãy gửi lại", "a twin request was first, try again", later)
+
+
+def _on_system(error: OSError) -> Response:
+    return _full() if error.errno in (errno.ENOSPC, errno.EDQUOT) else _on_fault(error)
+
+
+def _full() -> Response:
+    log.error("storage_full", route=request.endpoint)
+    words = "hết chỗ lưu trữ, chưa có gì được nhận", "out of storage, nothing was accepted"
+    return answer_status(507, *words, {"Retry-After": "60"})
+
+
+def _on_fault(error: Exception) -> Response:
+    log.error("request_failed", route=request.endpoint, method=request.method, exc_info=error)
+    if isinstance(error, Misconfigured):
+        return answer_status(500, "cấu hình của cổng có lỗi", "the gateway's configuration is wrong")
+    return answer_status(500, "lỗi không lường trước, đã được ghi lại", "an unforeseen fault; it was recorded")
+
+
+def refuse(kind: type[Refused], code: str, detail: str, detail_en: str, pointer: str = "") -> Refused:
+    """A refusal with one fault."""
+    return kind([Fault(pointer, code, detail, detail_en)])
+
+
+__all__ = [
+    "MEDIA_TYPE",
+    "BadRequest",
+    "BodyTooLarge",
+    "Busy",
+    "Gone",
+    "LengthRequired",
+    "TooSlow",
+    "Unauthenticated",
+    "UnsupportedType",
+    "answer_problem",
+    "answer_status",
+    "as_json",
+    "catch_all",
+    "refuse",
+]

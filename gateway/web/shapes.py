@@ -1,0 +1,239 @@
+"""The shapes of the door's answers, for `/openapi.json`. Answers are not made through them (that would cost); the contract tests hold
+every answer against them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Cursor = Annotated[str, Field(pattern="^[0-9a-f]{16}$", description="opaque; give it back as `after`")]
+StatusCode = Annotated[int, Field(ge=1, le=10, description="the ten national codes")]
+State = Literal["waiting", "in_doubt", "parked", "delivered", "cancelled"]
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Fault(Shape):
+    """One thing wrong. `pointer` is an RFC 6901 pointer into the body ("" is the whole), or `?name` for a query parameter."""
+
+    pointer: str
+    code: str
+    detail: str = Field(description="tiếng Việt")
+    detail_en: str
+
+
+class Problem(Shape):
+    """An RFC 9457 problem document with every fault found."""
+
+    type: str = Field(pattern="^urn:lienthong:problem:[a-z-]+$")
+    title: str
+    title_en: str
+    status: int
+    detail: str
+    detail_en: str
+    instance: str
+    faults: list[Fault]
+
+
+class Held(Shape):
+    """Why a message that was stored moved nothing."""
+
+    reason: str
+    detail: str
+    detail_en: str
+
+
+class Receipt(Shape):
+    """Stored and routed, nothing less. `repeated`: it was accepted before; this is the first receipt again."""
+
+    id: str = Field(description="the gateway's id of the message")
+    source: str
+    source_id: str = Field(description="the sender's id")
+    type: str
+    dossier: str
+    received_time: datetime
+    destinations: list[str]
+    held: Held | None
+    repeated: bool
+
+
+class BatchResult(Shape):
+    status: int
+    receipt: Receipt | None
+    problem: Problem | None
+
+
+class BatchAnswer(Shape):
+    """One result for each message, in their order."""
+
+    accepted: int
+    refused: int
+    results: list[BatchResult]
+
+
+class Delivery(Shape):
+    """One message on its way to one destination."""
+
+    id: Cursor
+    message: str
+    type: str
+    dossier: str
+    destination: str
+    state: State
+    duplicate: bool = Field(description="the destination had it already")
+    reason: str | None
+    code: str | None = Field(description="the destination's own code, or ours")
+    attempts: int
+    asks: int = Field(description="how often the destination was asked whether it arrived")
+    reference: str | None = Field(description="the destination's own id for it")
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class Stand(Shape):
+    code: StatusCode
+    name: str
+    name_en: str
+    since: datetime
+    due_at: datetime | None
+
+
+class Belief(Shape):
+    """What one system last said of the dossier, or was last told."""
+
+    system: str
+    name: str
+    name_en: str
+    status: StatusCode
+    since: datetime
+    message: str = Field(description="our id of the message that proves it")
+    how: Literal["said", "accepted", "confirmed"]
+    agrees: bool
+
+
+class HeldEvent(Held):
+    message: str
+    type: str
+    source: str
+    status: int | None
+    event_time: datetime
+    received_time: datetime
+
+
+class DossierAnswer(Shape):
+    """`agreed`: every system that has a belief believes what the gateway holds, and nothing is under way."""
+
+    dossier: str
+    owner: str
+    origin: str
+    status: Stand
+    agreed: bool
+    beliefs: list[Belief]
+    deliveries: list[Delivery] = Field(description="waiting, in doubt or parked")
+    held: list[HeldEvent]
+    body: dict[str, Any] = Field(description="the newest DossierSubmitted")
+
+
+class Step(Shape):
+    """One hop: what happened, when, and why, in words."""
+
+    at: datetime
+    kind: Literal["message", "status", "delivery", "attempt"]
+    what: str
+    words: str
+    words_en: str
+    message: str
+    system: str = Field(description="who sent it, or to whom it went")
+    delivery: Cursor | None
+    status: int | None
+    code: str | None
+    reason: str | None
+
+
+class Timeline(Shape):
+    dossier: str
+    steps: list[Step]
+
+
+class FeedItem(Shape):
+    cursor: Cursor
+    message: str
+    dossier: str
+    source: str
+    status: StatusCode
+    event_time: datetime
+    received_time: datetime
+
+
+class FeedPage(Shape):
+    """`next` is always given: keep it, and ask with it next time, whether or not there was anything."""
+
+    items: list[FeedItem]
+    next: Cursor
+    more: bool
+
+
+class MessageAnswer(Shape):
+    id: str
+    source: str
+    source_id: str
+    type: str
+    dossier: str
+    event_time: datetime
+    received_time: datetime
+    held: Held | None
+    because: str | None
+    mapping: str | None
+    trace: str | None
+    deliveries: list[Delivery]
+    body: dict[str, Any]
+
+
+class DeliveryPage(Shape):
+    items: list[Delivery]
+    next: Cursor
+    more: bool
+
+
+class Breaker(Shape):
+    state: Literal["closed", "open", "half_open"]
+    failures: int
+    opened_at: datetime | None
+    probe_at: datetime | None
+    reason: str | None
+
+
+class HealthFinding(Shape):
+    question: str
+    ok: bool
+    answer: str
+
+
+class PartnerHealth(Shape):
+    partner: str
+    name: str
+    name_en: str
+    breaker: Breaker
+    waiting: int
+    in_doubt: int
+    parked: int
+    oldest_undelivered_seconds: float | None
+    findings: list[HealthFinding] | None = Field(description="what the partner answered; only with ask=true")
+
+
+class FileAnswer(Shape):
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    size: int
+
+
+class Alive(Shape):
+    alive: bool
+
+
+class Ready(Shape):
+    ready: bool
+    schema_revision: str
