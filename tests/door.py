@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from atexit import register
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from flask.testing import FlaskClient
@@ -16,6 +19,7 @@ from werkzeug.test import TestResponse
 from gateway.config import default_folder
 from gateway.flow.gateway import Gateway
 from gateway.ledger.keys import add_key
+from gateway.ledger.schema import upgrade
 from gateway.web.app import create_app
 
 PARTNERS = ("one-stop", "portal", "vnpost", "agency")
@@ -48,6 +52,20 @@ class Door:
     def get(self, path: str, partner: str | None = "one-stop", **headers: str) -> TestResponse:
         more = {k.replace("_", "-"): v for k, v in headers.items()}
         return self.client.get(path, headers=self.headers(partner, more))
+
+
+@cache
+def _pattern() -> Path:
+    file = Path(mkdtemp(prefix="lt-door-")) / "ledger.db"
+    upgrade(f"sqlite:///{file}")
+    register(shutil.rmtree, file.parent, ignore_errors=True)
+    return file
+
+
+def fresh_ledger(folder: Path) -> str:
+    """The address of an empty SQLite ledger; the schema is made once and copied."""
+    shutil.copy(_pattern(), folder / "ledger.db")
+    return f"sqlite:///{folder / 'ledger.db'}"
 
 
 def make_home(folder: Path) -> Path:

@@ -57,18 +57,17 @@ def held_rows(ledger: Ledger, dossier: str | None, limit: int) -> list[dict[str,
 
 
 def show_held(rows: Sequence[dict[str, Any]]) -> None:
-    from gateway.cli.show import table
+    from gateway.cli.show import table, when
 
     table(
         "Bị giữ · Held",
-        ("!Hồ sơ", "Bản tin", "!Từ", "!Việc xảy ra", "!Nhận lúc", "Vì sao"),
+        ("!Hồ sơ", "!Bản tin", "!Từ", "!Xảy ra, nhận lúc", "Vì sao"),
         [
             (
                 row["dossier"] or None,
                 row["type"] + (f" {row['status']}" if row["status"] else ""),
                 row["source"],
-                row["event_time"],
-                row["received_time"],
+                f"{when(row['event_time'])}\n{when(row['received_time'])}",
                 "\n".join([row["why"], row["why_en"], *(f"{f['pointer']}: {f['detail']}" for f in row["faults"])]),
             )
             for row in rows

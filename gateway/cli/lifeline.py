@@ -27,9 +27,11 @@ def _watch(descriptor: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def say_ready(words: str) -> None:
-    """Tell the supervisor that this process works now; `words` is its address, or what it serves."""
+def say_ready(words: str) -> bool:
+    """Tell the supervisor that this process works now; `words` is its address, or what it serves. False when there is none."""
     descriptor = os.environ.pop(READY, None)
-    if descriptor is not None:
-        with os.fdopen(int(descriptor), "w", encoding="utf-8") as pipe:
-            pipe.write(words + "\n")
+    if descriptor is None:
+        return False
+    with os.fdopen(int(descriptor), "w", encoding="utf-8") as pipe:
+        pipe.write(words + "\n")
+    return True

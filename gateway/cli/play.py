@@ -91,7 +91,7 @@ class Play:
             self.stage.twins["portal"].chaos(down=True)
             began = time.monotonic()
             self._send(pieces, 9, phase, lambda: f"; {self._portal_words()}")
-            while time.monotonic() - began < (4 if self.fast else 10) or self._breaker() == "closed":
+            while time.monotonic() - began < (2 if self.fast else 10) or self._breaker() == "closed":
                 if time.monotonic() - began > PATIENCE:
                     raise Misconfigured("the breaker never opened, although the portal is down")
                 phase.says = f"{len(pieces)} bản tin đã nhận · accepted; {self._portal_words()}"

@@ -97,15 +97,18 @@ HOW = {"said": "tự nói · said it", "accepted": "đã nhận · was told", "c
 
 
 def _show_messages(found: dict[str, Any], names: dict[int, str]) -> None:
+    from rich.text import Text
+
     from gateway.cli.show import table, when
 
     rows = []
     for one in found["messages"]:
-        words = one["type"] + (f"\n{one['status']} {names[one['status']]}" if one["status"] else "")
+        words = one["type"] + (f" {one['status']} {names[one['status']]}" if one["status"] else "")
         happened, received = when(one["event_time"]), when(one["received_time"])
         same_day = happened[:8] == received[:8]
-        rows.append((happened, received[9:] if same_day else received, one["source"], words, one["id"], _gone(one)))
-    table("Diễn biến · What happened", ("!Xảy ra", "!Nhận lúc", "!Từ", "!Bản tin", "!Mã", "Gửi đến"), rows)
+        told = Text.assemble(words, ("\n" + one["id"], "dim"))
+        rows.append((happened, received[9:] if same_day else received, one["source"], told, _gone(one)))
+    table("Diễn biến · What happened", ("!Xảy ra", "!Nhận lúc", "!Từ", "!Bản tin", "Gửi đến"), rows)
 
 
 def _gone(message: dict[str, Any]) -> Text:

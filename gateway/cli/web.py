@@ -48,8 +48,8 @@ def web(home: Path, host: str | None, port: int | None, threads: int | None, wor
 def _ready(address: str) -> None:
     from gateway.cli import lifeline
 
-    lifeline.say_ready(address)
-    click.echo(f"web: {address}", err=True)
+    if not lifeline.say_ready(address):  # who supervises us tells it
+        click.echo(f"web: {address}", err=True)
 
 
 def _when_free(place: tuple[str, int], serve: Callable[[], None]) -> None:

@@ -45,12 +45,14 @@ def work(home: Path, only: Sequence[str], besides: Sequence[str], with_clock: bo
     work_.start()
     for thread in threads:
         thread.start()
-    well = until_told(", ".join(work_.couriers), lambda: work_.alive() and all(t.is_alive() for t in threads))
-    clock.stop()
-    work_.stop()
-    for thread in threads:
-        thread.join()
-    gateway.close()
+    try:
+        well = until_told(", ".join(work_.couriers), lambda: work_.alive() and all(t.is_alive() for t in threads))
+    finally:  # whatever ended the waiting: threads left running would deliver on, unseen
+        clock.stop()
+        work_.stop()
+        for thread in threads:
+            thread.join()
+        gateway.close()
     if not well:
         click.echo("work: một luồng đã dừng ngoài ý muốn · a thread has ended by itself", err=True)
         sys.exit(3)

@@ -57,11 +57,8 @@ def _add(view: dict[str, Any], one: Message, link: Link) -> None:
         if view["dossier"] is None or view["current_status"] is None:
             _move(view, body["status"], body["event_time"])
         body["attachments"] = [_linked(f, one, link) for f in body.get("attachments", [])]
-        promised = (view["dossier"] or {}).get("deadlines", {}).get("due_at")
-        view["dossier"] = body
+        _submit(view, body)
         _charge(view, body.get("fees", []))
-        if not body.get("deadlines", {}).get("due_at"):
-            _promise(view, promised)  # an amendment that promises nothing takes nothing back: the ledger says so too
     elif one.type == "StatusChanged":
         _move(view, body["status"], body["event_time"])
         if not body.get("apology"):
@@ -81,6 +78,14 @@ def _add(view: dict[str, Any], one: Message, link: Link) -> None:
         _charge(view, body["fees"])
     elif one.type == "PaymentPaid":
         view["payments"] = [*view["payments"], body]
+
+
+def _submit(view: dict[str, Any], body: dict[str, Any]) -> None:
+    """An amendment that promises nothing takes no promise back: the ledger says so too."""
+    promised = (view["dossier"] or {}).get("deadlines", {}).get("due_at")
+    view["dossier"] = body
+    if not body.get("deadlines", {}).get("due_at"):
+        _promise(view, promised)
 
 
 def _move(view: dict[str, Any], status: int, when: str) -> None:

@@ -16,7 +16,7 @@ from gateway.web.bodies import Places
 from gateway.web.here import House, gateway, house
 from gateway.web.hooks import hooks, table_of
 from gateway.web.operations import Gauges, operations
-from gateway.web.problems import BadRequest, catch_all, refuse
+from gateway.web.problems import BadRequest, catch_all
 from gateway.web.public.files import files
 
 OPEN = frozenset(
@@ -44,8 +44,12 @@ def create_app(gateway: Gateway) -> OpenAPI:
 
 def _know_caller() -> None:
     """Fail closed: a view runs only for a known caller, unless it is on the open list. An unknown path needs no key to be unknown."""
-    if "\0" in request.path or "%00" in request.environ.get("QUERY_STRING", ""):  # no code of ours has it, and PostgreSQL stores none
-        raise refuse(BadRequest, "control-character", "địa chỉ có ký tự điều khiển", "a control character in the address")
+    if "\0" in request.path or "%00" in request.environ.get(
+        "QUERY_STRING", ""
+    ):  # no code of ours has it, and PostgreSQL stores none
+        raise BadRequest.of(
+            "", "control-character", "địa chỉ có ký tự điều khiển", "a control character in the address"
+        )
     if request.endpoint is not None and request.endpoint not in OPEN:
         g.caller = house().keyring.caller(request)
 

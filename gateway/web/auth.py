@@ -26,7 +26,7 @@ from gateway.ledger.facts import spend_nonce
 from gateway.ledger.keys import Key, digest_of, find_key, signing_secret
 from gateway.ledger.queries import Reader
 from gateway.web.bodies import Places, given_digest, read_all
-from gateway.web.problems import Unauthenticated, refuse
+from gateway.web.problems import Unauthenticated
 
 if TYPE_CHECKING:
     from gateway.flow.gateway import Gateway
@@ -90,7 +90,7 @@ class Keyring:
         window = self._gateway.config.settings.signature_seconds
         if abs(now.timestamp() - int(sent_at)) > window:
             words = f"thời gian ký lệch quá {window:g} giây", f"signed more than {window:g} seconds away from our clock"
-            raise refuse(Unauthenticated, "time-window", *words)
+            raise Unauthenticated.of("", "time-window", *words)
         key = self._find(key_id, "hmac")
         body: bytes | None = None
         body_sha = given_digest(request)  # then the body itself is held against it wherever it is read
@@ -105,7 +105,7 @@ class Keyring:
             fresh = spend_nonce(connection, key_id, nonce, now)
         if not fresh:
             log.warning("request_replayed", key=key_id, partner=caller.partner.id)
-            raise refuse(Unauthenticated, "replayed", "yêu cầu này đã được gửi rồi", "this request was sent before")
+            raise Unauthenticated.of("", "replayed", "yêu cầu này đã được gửi rồi", "this request was sent before")
         return caller
 
     def _read(self, request: Request, key: Key | None) -> bytes:
@@ -151,4 +151,4 @@ def path_of(request: Request) -> str:
 
 def _unknown() -> Unauthenticated:
     words = "thiếu khóa, hoặc khóa không dùng được", "no key, or none that is good"
-    return refuse(Unauthenticated, "unauthenticated", *words)  # type: ignore[return-value]
+    return Unauthenticated.of("", "unauthenticated", *words)

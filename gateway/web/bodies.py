@@ -23,7 +23,7 @@ from typing import Any, NoReturn, Protocol
 
 from flask import Request
 
-from gateway.errors import Fault, Refused
+from gateway.errors import Refused
 from gateway.web.problems import (
     BadRequest,
     BodyTooLarge,
@@ -31,7 +31,6 @@ from gateway.web.problems import (
     LengthRequired,
     TooSlow,
     UnsupportedType,
-    refuse,
 )
 
 PATIENCE = 24  # bodies of one caller, or public downloads, under way at a time
@@ -55,8 +54,8 @@ class Places:
     def take(self, caller: str) -> None:
         with self._lock:
             if self._held[caller] >= self._most:
-                raise refuse(
-                    Busy, "busy", f"đã có {self._most} yêu cầu đang dở", f"{self._most} requests are under way already"
+                raise Busy.of(
+                    "", "busy", f"đã có {self._most} yêu cầu đang dở", f"{self._most} requests are under way already"
                 )
             self._held[caller] += 1
 
@@ -87,7 +86,7 @@ def check_length(request: Request, most: int) -> int | None:
 
 def too_large(most: int) -> BodyTooLarge:
     words = f"nội dung lớn hơn {most} byte", f"the body is larger than {most} bytes"
-    return BodyTooLarge([Fault("", "too-large", *words)])
+    return BodyTooLarge.of("", "too-large", *words)
 
 
 def pieces(request: Request, most: int, seconds: float) -> Iterator[bytes]:
@@ -107,13 +106,13 @@ def pieces(request: Request, most: int, seconds: float) -> Iterator[bytes]:
             raise too_large(most)
         now = monotonic()
         if now - start > seconds + size / LEAST_RATE:
-            raise refuse(TooSlow, "too-slow", "nội dung đến quá chậm", "the body came too slowly")
+            raise TooSlow.of("", "too-slow", "nội dung đến quá chậm", "the body came too slowly")
         piece = _SMALLEST_PIECE if now - before > _SLOW_PIECE else min(piece * 2, _LARGEST_PIECE)
         before = now
         yield chunk
     if length is not None and size < length:
-        raise refuse(
-            BadRequest,
+        raise BadRequest.of(
+            "",
             "cut-off",
             f"chỉ nhận được {size} trên {length} byte",
             f"only {size} of {length} bytes came",
@@ -131,7 +130,7 @@ def read_all(request: Request, most: int, seconds: float) -> bytes:
 
 def digest_differs() -> Refused:
     words = "nội dung không khớp mã băm đã khai", "the body does not match the digest that was given"
-    return Refused([Fault("", "digest-differs", *words)])
+    return Refused.of("", "digest-differs", *words)
 
 
 def given_digest(request: Request) -> str | None:
@@ -169,14 +168,14 @@ def _from_content_digest(request: Request) -> str | None:
 
 
 def _bad_digest(detail: str, detail_en: str) -> BadRequest:
-    return BadRequest([Fault("", "digest", detail, detail_en)])
+    return BadRequest.of("", "digest", detail, detail_en)
 
 
 def require_length(request: Request) -> None:
     """A file without a length and without a digest could be cut off unseen. Raises `LengthRequired`."""
     if request.content_length is None and given_digest(request) is None:
-        raise refuse(
-            LengthRequired,
+        raise LengthRequired.of(
+            "",
             "length-required",
             "cần Content-Length, hoặc mã băm của nội dung",
             "give Content-Length, or the body's digest",
@@ -194,7 +193,7 @@ def idempotency_key(request: Request) -> str | None:
             "Idempotency-Key: 1 đến 200 ký tự A-Z a-z 0-9 . _ : / + = -",
             "Idempotency-Key: 1 to 200 of A-Z a-z 0-9 . _ : / + = -",
         )
-        raise refuse(BadRequest, "idempotency-key", *words)
+        raise BadRequest.of("", "idempotency-key", *words)
     return bare
 
 
@@ -210,7 +209,7 @@ def check_json_type(request: Request) -> None:
         words = "không nhận nội dung nén", "compressed bodies are not taken"
     else:
         return
-    raise refuse(UnsupportedType, "unsupported-type", *words)
+    raise UnsupportedType.of("", "unsupported-type", *words)
 
 
 class _Twice(Exception):
@@ -244,14 +243,14 @@ def parse(raw: bytes) -> Any:
         value = _decode(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         words = f"byte thứ {error.start} không phải UTF-8", f"byte {error.start} is not UTF-8"
-        raise refuse(BadRequest, "not-utf8", *words) from None
+        raise BadRequest.of("", "not-utf8", *words) from None
     except _Twice as twice:
         words = f"tên {twice.args[0]!a} xuất hiện hai lần", f"the name {twice.args[0]!a} stands twice in an object"
-        raise refuse(BadRequest, "name-twice", *words) from None
+        raise BadRequest.of("", "name-twice", *words) from None
     except RecursionError:
         raise _too_deep() from None
     except ValueError as error:
-        raise refuse(BadRequest, "not-json", f"không phải JSON: {error}", f"not JSON: {error}") from None
+        raise BadRequest.of("", "not-json", f"không phải JSON: {error}", f"not JSON: {error}") from None
     # Each level costs a bracket: fewer brackets than levels allowed cannot be too deep, and most bodies need no walk.
     if raw.count(b"{") + raw.count(b"[") > DEEPEST and _deeper(value, DEEPEST):
         raise _too_deep()
@@ -262,7 +261,7 @@ def parse(raw: bytes) -> Any:
 
 def _too_deep() -> BadRequest:
     words = f"JSON lồng sâu quá {DEEPEST} tầng", f"JSON nested deeper than {DEEPEST}"
-    return BadRequest([Fault("", "too-deep", *words)])
+    return BadRequest.of("", "too-deep", *words)
 
 
 def _deeper(value: Any, most: int) -> bool:
@@ -276,4 +275,4 @@ def _refuse_half_pairs(value: Any) -> None:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         words = "có nửa cặp thay thế Unicode đứng một mình", "half a Unicode surrogate pair stands alone"
-        raise refuse(BadRequest, "not-unicode", *words) from None
+        raise BadRequest.of("", "not-unicode", *words) from None

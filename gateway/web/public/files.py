@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request, send_file
 from werkzeug.exceptions import NotFound
 
 from gateway.web.here import gateway, house
-from gateway.web.problems import Gone, refuse
+from gateway.web.problems import Gone
 
 files = Blueprint("public", __name__)
 
@@ -26,7 +26,7 @@ def download(sha256: str, name: str) -> Response:
     if not gateway().good_link(path, until, sign):
         ours = gateway().sign("link", f"{path}|{until}")
         if hmac.compare_digest(ours.encode(), sign.encode()):
-            raise refuse(Gone, "gone", "liên kết này đã hết hạn", "this link has expired")
+            raise Gone.of("", "gone", "liên kết này đã hết hạn", "this link has expired")
         raise NotFound
     media_type = gateway().files.media_type(sha256) if _SHA256.fullmatch(sha256) else None
     if media_type is None:

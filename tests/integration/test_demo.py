@@ -1,0 +1,28 @@
+"""The demo runs to its end, and its end is that every book agrees."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.slow
+def test_the_demo_ends_well_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gateway.cli.main", "demo", "--fast", "--dossiers", "20"]
+
+    done = subprocess.run(
+        command,
+        env={"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "✗" not in done.stdout
+    assert "all books agree" in done.stdout
+    assert list(tmp_path.iterdir()) == []
