@@ -21,7 +21,7 @@ from gateway.message import Message
 
 
 class Found(StrEnum):
-    """A partner's answer to "did it arrive?". A question that failed is UNKNOWN, never ABSENT."""
+    """A partner's answer to "did it arrive?". UNKNOWN: it answered, and cannot tell. A question that failed raises instead."""
 
     ARRIVED = "arrived"
     ABSENT = "absent"
@@ -75,7 +75,10 @@ class Outbound(Protocol):
         """Send it. Raises `TryLater`, `AskFirst`, `Rejected` or `Unclassified`; any other exception counts as in doubt."""
 
     def find(self, parcel: Parcel) -> Found:
-        """Ask whether an earlier attempt arrived. ABSENT also when sending again cannot double anything at the partner."""
+        """Ask whether an earlier attempt arrived. ABSENT also when sending again cannot double anything at the partner.
+
+        Raises a `DeliveryError` when the question failed: the doubt stays, however long the partner is away.
+        """
 
     def check(self) -> Sequence[Health]:
         """Is the partner there, and does it know us? Changes nothing at the partner."""

@@ -59,7 +59,7 @@ class MapiOutbound:
         return [self._conclude(parcel, shared.get(parcel.delivery)) for parcel in parcels]
 
     def find(self, parcel: Parcel) -> Found:
-        """Ask TraCuuHoSo. A question that failed, or an answer without progress rows, is UNKNOWN.
+        """Ask TraCuuHoSo. An answer without progress rows is UNKNOWN; a question that failed raises.
 
         A dossier that may have arrived is ABSENT: it goes again, as an update if it is there, which doubles
         nothing. Nor can it overwrite anything newer, since its lane sends nothing newer before this delivery
@@ -69,10 +69,7 @@ class MapiOutbound:
         if not pending:
             return Found.ARRIVED
         document = parcel.documents[pending[0]]
-        try:
-            held = self._client.look_up(document["MaHoSo"])
-        except DeliveryError:
-            return Found.UNKNOWN  # the attempt stays in doubt; the worker asks again
+        held = self._client.look_up(document["MaHoSo"])
         return Found.ABSENT if pending[0] == "dossier" else self._find_row(pending[0], document, held)
 
     def check(self) -> Sequence[Health]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from connectors.one_stop_rest.client import Client
-from gateway.errors import DeliveryError, Unclassified
+from gateway.errors import DeliveryError, TryLater, Unclassified
 from gateway.http import Reply
 from gateway.outcomes import Outcomes
 from gateway.ports import Found, Health, Parcel, Receipt
@@ -26,17 +26,14 @@ class OneStop:
         return settle(self._outcomes, reply, again=parcel.in_doubt)
 
     def find(self, parcel: Parcel) -> Found:
-        """Their receipt under our key: 200 arrived, 404 in their own words absent, anything else says nothing."""
-        try:
-            reply = self._client.get(parcel.key)
-        except DeliveryError:
-            return Found.UNKNOWN
+        """Their receipt under our key: 200 arrived, 404 in their own words absent; anything else is no answer and raises."""
+        reply = self._client.get(parcel.key)
         answer = _read(reply)
         if reply.status == 200 and answer is not None:
             return Found.ARRIVED
         if reply.status == 404 and answer is not None:
             return Found.ABSENT
-        return Found.UNKNOWN
+        raise TryLater(f"find: HTTP {reply.status}", code=str(reply.status), answer=reply.excerpt())
 
     def check(self) -> Sequence[Health]:
         question = "Hệ thống một cửa có nhận ta không? / Is the one-stop system there, and does it know us?"

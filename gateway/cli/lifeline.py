@@ -32,6 +32,10 @@ def say_ready(words: str) -> bool:
     descriptor = os.environ.pop(READY, None)
     if descriptor is None:
         return False
-    with os.fdopen(int(descriptor), "w", encoding="utf-8") as pipe:
-        pipe.write(words + "\n")
+    try:
+        os.write(int(descriptor), f"{words}\n".encode())
+    except BrokenPipeError:  # the supervisor was killed this very moment: the lifeline ends us
+        return False
+    finally:
+        os.close(int(descriptor))
     return True

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from gateway.dossiers.view import build_view
-from gateway.errors import AskFirst, DeliveryError, Refused, Rejected, Unclassified
+from gateway.errors import AskFirst, DeliveryError, Refused, Rejected, TryLater, Unclassified
 from gateway.flow.gateway import Gateway
 from gateway.flow.settle import TRANSLATION, Tried, settle
 from gateway.ledger import lanes as ledger
@@ -165,7 +165,7 @@ class Courier:
         """Ask when in doubt, then send. What goes wrong while sending is no longer a matter of asking."""
         parcel = self._parcel(job)
         if job.lease.in_doubt:
-            found = self.outbound.find(parcel)
+            found = self._ask(parcel)
             if found is Found.ARRIVED:
                 return Tried(job.lease, "ask", found)
             if found is Found.UNKNOWN:
@@ -180,6 +180,14 @@ class Courier:
         except Exception as error:
             log.exception("connector_failed", destination=self.destination, delivery=job.lease.delivery)
             return Tried(job.lease, "send", _fault(error))
+
+    def _ask(self, parcel: Parcel) -> Found:
+        """Whatever went wrong with a question, it is asked again later: the doubt stays as it was."""
+        try:
+            return self.outbound.find(parcel)
+        except DeliveryError as error:
+            words = f"the question failed: {error.reason}"
+            raise TryLater(words, code=error.code, answer=error.answer, retry_after=error.retry_after) from error
 
     def _hold(self, lease: Lease) -> None:
         """Hold the lane as long again as a fresh lease would. Raises `LeaseLost`."""

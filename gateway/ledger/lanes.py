@@ -189,6 +189,7 @@ _DELIVERY = (
         state=bindparam("b_state"), reason=bindparam("b_reason"), code=bindparam("b_code"), reference=bindparam("b_reference"),
         duplicate=bindparam("b_duplicate"), open_attempt=None, ended_at=bindparam("b_ended"),
         attempts=deliveries.c.attempts + bindparam("b_resent"),
+        asks=deliveries.c.asks - bindparam("b_unanswered"),
     )
 )  # fmt: skip
 _LANE = (
@@ -246,6 +247,7 @@ def write_endings(connection: Connection, endings: Sequence[Ending], now: dateti
                 "b_id": e.lease.delivery, "b_state": e.state, "b_reason": e.reason or None, "b_code": e.code or None, "b_reference": e.reference,
                 "b_duplicate": e.duplicate, "b_ended": now if e.state == "delivered" else None,
                 "b_resent": int(e.lease.in_doubt and e.kind == "send"),
+                "b_unanswered": int(e.outcome == "try_later" and e.state == "in_doubt"),
             }
             for e in endings
         ],

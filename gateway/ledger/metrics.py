@@ -17,6 +17,7 @@ from sqlalchemy import Column, Connection, func, select
 from gateway.ledger.tables import attempts, deliveries, messages
 
 WINDOW = 2_000  # numbers looked at again each time: a row may commit after a later number did (PostgreSQL)
+STRIDE = 50_000  # rows read in one go, when nobody has asked for long
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ class Sight:
     final: bool = True
 
 
-Look = Callable[[Connection, int, Sequence[int]], Iterable[Sight]]
-"""(connection, after, pending) → the rows numbered above `after`, and those in `pending`."""
+Look = Callable[[Connection, int, int, Sequence[int]], Iterable[Sight]]
+"""(connection, after, upto, pending) → the rows numbered above `after` up to `upto`, and those in `pending`."""
 
 
 class Tally:
@@ -47,15 +48,17 @@ class Tally:
     def count(self, connection: Connection) -> Mapping[tuple[str, ...], int]:
         """The totals so far, by label values. The first call only takes the mark from which is counted."""
         with self._lock:
-            mark, counting = self._mark, self._mark is not None
-            if mark is None:
-                mark = int(connection.execute(select(func.max(self._number))).scalar() or 0)
-            sights = list(self._look(connection, mark - WINDOW, sorted(self._pending)))
-            for sight in sights:
-                self._take(sight, counting)
-            self._mark = max([mark, *(sight.number for sight in sights)])
-            self._counted = {number for number in self._counted if number > self._mark - WINDOW}
-            return dict(self._totals)
+            newest = int(connection.execute(select(func.max(self._number))).scalar() or 0)
+            counting = self._mark is not None
+            mark = newest if self._mark is None else self._mark
+            while True:
+                upto = min(newest, mark + STRIDE)
+                for sight in self._look(connection, mark - WINDOW, upto, sorted(self._pending)):
+                    self._take(sight, counting)
+                self._mark = mark = max(mark, upto)
+                self._counted = {number for number in self._counted if number > mark - WINDOW}
+                if mark >= newest:
+                    return dict(self._totals)
 
     def _take(self, sight: Sight, counting: bool) -> None:
         if not sight.final:
@@ -67,17 +70,19 @@ class Tally:
                 self._totals[sight.labels] += 1
 
 
-def _accepted(connection: Connection, after: int, _pending: Sequence[int]) -> Iterable[Sight]:
-    statement = select(messages.c.seq, messages.c.source, messages.c.type).where(messages.c.seq > after)
+def _accepted(connection: Connection, after: int, upto: int, _pending: Sequence[int]) -> Iterable[Sight]:
+    statement = select(messages.c.seq, messages.c.source, messages.c.type).where(
+        messages.c.seq > after, messages.c.seq <= upto
+    )
     return [Sight(row.seq, (row.source, row.type)) for row in connection.execute(statement)]
 
 
-def _delivered(connection: Connection, after: int, pending: Sequence[int]) -> Iterable[Sight]:
+def _delivered(connection: Connection, after: int, upto: int, pending: Sequence[int]) -> Iterable[Sight]:
     """A delivery has at most one attempt that ended well; attempts are numbered as they begin and end later."""
     statement = select(attempts.c.id, deliveries.c.destination, attempts.c.ended_at, attempts.c.outcome).join(
         deliveries, deliveries.c.id == attempts.c.delivery
     )
-    rows: list[Any] = list(connection.execute(statement.where(attempts.c.id > after)))
+    rows: list[Any] = list(connection.execute(statement.where(attempts.c.id > after, attempts.c.id <= upto)))
     older = [number for number in pending if number <= after]
     if older:
         rows += connection.execute(statement.where(attempts.c.id.in_(older))).all()

@@ -53,7 +53,8 @@ def run(
 
     With more than one of `workers` each is a process of its own on the same port, and this process only waits for them.
     """
-    listening = socket.create_server((host, port), backlog=BACKLOG, reuse_port=False)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
     _notice_dead_peers(listening)
     address = address_of(listening)
     if workers > 1:

@@ -13,7 +13,7 @@ from connectors.one_stop_rest.client import Client
 from connectors.one_stop_rest.outbound import OneStop, settle
 from connectors.one_stop_rest.settings import Settings
 from connectors.one_stop_rest.simulator import OneStopTwin
-from gateway.errors import AskFirst, Rejected, TryLater
+from gateway.errors import AskFirst, DeliveryError, Rejected, TryLater
 from gateway.http import Http
 from gateway.outcomes import Outcomes
 from gateway.ports import Found, Parcel, Partner
@@ -227,7 +227,8 @@ def test_in_doubt_they_are_asked_and_it_is_there_once(
     serve.chaos = chaos
     with pytest.raises(error):
         one_stop.deliver(submitted())
-    assert one_stop.find(submitted()) is Found.UNKNOWN
+    with pytest.raises(DeliveryError):
+        one_stop.find(submitted())
     serve.chaos = Chaos()
 
     assert one_stop.find(submitted()) is arrived
@@ -237,11 +238,14 @@ def test_in_doubt_they_are_asked_and_it_is_there_once(
 
 def test_a_question_that_nobody_answered_is_not_absent(serve: Serve, one_stop: OneStop) -> None:
     lost = OneStop(Client(settings(serve.url + "/khong-co-gi-o-day")), OUTCOMES)
-    assert lost.find(submitted()) is Found.UNKNOWN  # a 404 that is a page
+    with pytest.raises(TryLater):  # a 404 that is a page
+        lost.find(submitted())
     stranger = OneStop(Client(settings(serve.url, key="sai")), OUTCOMES)
-    assert stranger.find(submitted()) is Found.UNKNOWN
+    with pytest.raises(TryLater):
+        stranger.find(submitted())
     serve.stop()
-    assert one_stop.find(submitted()) is Found.UNKNOWN
+    with pytest.raises(TryLater):
+        one_stop.find(submitted())
 
 
 # ── the twin and the folder ─────────────────────────────────────────────────────────────────────────────────

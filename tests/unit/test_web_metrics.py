@@ -102,6 +102,18 @@ def test_an_attempt_that_ends_long_after_later_ones_is_still_counted_once(
     assert [count(), count()] == [6, 6]
 
 
+def test_a_long_silence_is_made_up_stride_by_stride(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "WINDOW", 1)
+    monkeypatch.setattr(metrics, "STRIDE", 2)
+    tally = metrics.accepted()
+    with house.gateway.ledger.read() as connection:
+        tally.count(connection)
+    for number in range(1, 8):
+        house.accept("one-stop", dossier(number))
+    with house.gateway.ledger.read() as connection:
+        assert tally.count(connection) == {("one-stop", "DossierSubmitted"): 7}
+
+
 def _count(house: House, tally: metrics.Tally) -> int:
     with house.gateway.ledger.read() as connection:
         return tally.count(connection).get(("portal",), 0)
