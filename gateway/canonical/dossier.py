@@ -55,9 +55,9 @@ class Address(Part):
 
     detail: Text500 = Field(description="house, street and ward in words: the post reads nothing else")
     province: Annotated[str, Field(strict=True, pattern=r"^[0-9]{2}$", description="province code, two digits")]
-    commune: Annotated[str, Field(strict=True, pattern=r"^[0-9]{5}$", description="commune code, five digits")] | None = (
-        None
-    )
+    commune: (
+        Annotated[str, Field(strict=True, pattern=r"^[0-9]{5}$", description="commune code, five digits")] | None
+    ) = None
     district: (
         Annotated[str, Field(strict=True, pattern=r"^[0-9]{3}$", description="district code before 2025-07-01")] | None
     ) = None
@@ -81,7 +81,9 @@ class Person(Part):
     def _account_is_no_paper(self) -> Self:
         numbers = {paper.number for paper in self.papers} | {self.tax_code}
         if self.tech_id is not None and self.tech_id in numbers:
-            raise PydanticCustomError("tech_id_is_number", "tech_id is the account's technical id, not a paper's number")
+            raise PydanticCustomError(
+                "tech_id_is_number", "tech_id is the account's technical id, not a paper's number"
+            )
         return self
 
 

@@ -20,7 +20,9 @@ HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 # Fillers seen in the field where an identity paper was not known. They name nobody.
 _DUMMY_PAPERS = {"000000001", "000000000001", "123456789", "123456789012"}
 
-DOSSIER_CODE = r"^(([HG][0-9]{2}(\.[0-9A-Z]{2,3}){0,3})|([0-9]{3}\.[0-9]{2}\.[0-9]{2}\.[HG][0-9]{2}))-[0-9]{6}-[0-9]{4,7}$"
+DOSSIER_CODE = (
+    r"^(([HG][0-9]{2}(\.[0-9A-Z]{2,3}){0,3})|([0-9]{3}\.[0-9]{2}\.[0-9]{2}\.[HG][0-9]{2}))-[0-9]{6}-[0-9]{4,7}$"
+)
 PROCEDURE_CODE = r"^[0-9]\.[0-9]{6}(\.[0-9]{2})?(\.000\.00\.00)?(\.[HG][0-9]{2})?$"
 ORGANISATION_CODE = r"^(([HG][0-9]{2}(\.[0-9A-Z]{1,3}){0,3})|([0-9]{3}\.[0-9]{2}\.[0-9]{2}\.[HG][0-9]{2}))$"
 RESULT_CODE = r"^KQ\.[A-Z][0-9]{2}\.[0-9]{6}$"
@@ -53,7 +55,9 @@ def _tax_code(value: str) -> str:
 
 def _instant(value: Any) -> datetime:
     if isinstance(value, str):
-        if not re.match(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})$", value):
+        if not re.match(
+            r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})$", value
+        ):
             raise PydanticCustomError(
                 "instant", "must be an RFC 3339 date-time with its offset, such as 2026-01-05T08:15:00+07:00"
             )
@@ -109,7 +113,9 @@ ResultCode = Annotated[str, StringConstraints(strict=True, pattern=RESULT_CODE),
 Cccd = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9]{12}$"), AfterValidator(_paper_number)]
 Cmnd = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9]{9}$"), AfterValidator(_paper_number)]
 TaxCode = Annotated[
-    str, StringConstraints(strict=True, pattern=r"^([0-9]{10}|[0-9]{10}-[0-9]{3}|[0-9]{13}|[0-9]{12})$"), AfterValidator(_tax_code)
+    str,
+    StringConstraints(strict=True, pattern=r"^([0-9]{10}|[0-9]{10}-[0-9]{3}|[0-9]{13}|[0-9]{12})$"),
+    AfterValidator(_tax_code),
 ]
 Phone = Annotated[
     str,

@@ -61,8 +61,8 @@ class Board:
         with self._lock:
             for phase in self._phases:
                 mark: Any = Text("✓", style="green") if phase.done else self._spinner
-                grid.add_row(
-                    mark, Text.assemble((phase.title, "bold" if not phase.done else ""), "  ", (phase.says, "cyan"))
-                )
+                grid.add_row(mark, Text(phase.title, style="" if phase.done else "bold"))
+                if phase.says:
+                    grid.add_row("", Text("  " + phase.says, style="cyan"))
         grid.add_row("", self._counts())
         return grid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -38,8 +39,10 @@ def demo(dossiers: int, seed: int, fast: bool, keep: bool) -> None:
     from gateway.cli.play import Play
     from gateway.cli.stage import Stage
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: end everything, clean up
     home = Path(tempfile.mkdtemp(prefix="lienthong-demo-"))
     stage = Stage(home)
+    differ = ["not played to its end"]
     try:
         play = Play(stage, dossiers=dossiers, seed=seed, fast=fast)
         differ = play.run()
@@ -47,7 +50,6 @@ def demo(dossiers: int, seed: int, fast: bool, keep: bool) -> None:
             play.linger()
     except KeyboardInterrupt:
         click.echo("\ndừng · stopped", err=True)
-        differ = ["stopped"]
     finally:
         stage.close()
         shutil.rmtree(home)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -279,7 +278,7 @@ class Play:
             "", "Vẫn đang chạy; thử · still running; try:",
             f"  curl -s {at}/readyz",
             f"  curl -s {at}/api/v1/dossiers/{code} -H 'Authorization: Bearer {key}'",
-            f"  curl -s '{at}/api/v1/status-feed?after=0&limit=5' -H 'Authorization: Bearer {self.stage.keys['portal']}'",
+            f"  curl -s '{at}/api/v1/status-feed?limit=5' -H 'Authorization: Bearer {self.stage.keys['portal']}'",
             *(f"  curl -s {twin.address}/_twin/book      # {name}" for name, twin in self.stage.twins.items()),
             f"  curl -s {self.stage.twins['portal'].address}/_twin/chaos -d '{{\"down\": true}}'      # ngừng Cổng · stop the portal",
             f"  export LIENTHONG_HOME={self.stage.home}; lienthong flow; lienthong trace {code}",
@@ -287,10 +286,7 @@ class Play:
         ]  # fmt: skip
         for line in lines:
             self.out.print(line, markup=False, soft_wrap=True)
-        stop = threading.Event()
-        signal.signal(signal.SIGTERM, lambda *_: stop.set())
-        signal.signal(signal.SIGINT, lambda *_: stop.set())
-        stop.wait()
+        threading.Event().wait()  # until Ctrl-C or SIGTERM
 
 
 __all__ = ["Play"]

@@ -48,6 +48,7 @@ HELD = {
     ),
     "not-lawful": ("bước chuyển trạng thái không hợp lệ", "this move is not lawful from the present status"),
     "unknown-dossier": ("hồ sơ chưa có trong cổng", "the gateway does not know this dossier"),
+    "contradicts": ("trái với điều đã ghi của hồ sơ", "it contradicts what the dossier's record says"),
     "unreadable": ("không đọc được nội dung đối tác gửi", "what the partner sent could not be read"),
     "no-route": ("không có tuyến nào cho bản tin này", "no route leads anywhere for this message"),
 }

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from gateway.config import Route
+from gateway.dossiers.agreement import CHECKS, disagreements
 from gateway.dossiers.algebra import Standing, judge
 from gateway.dossiers.view import build_view
 from gateway.errors import Conflicting, Fault, NotFound, Refused, Taken
@@ -113,7 +114,15 @@ class Entry:
                 letter.said.event_time,
                 reopens=letter.body["reopens"],
             )
+        elif letter.said.type in CHECKS:
+            held = self._contradicted()
         return self._routed(row, ledger_facts.body_of(self.connection, row.newest), held)
+
+    def _contradicted(self) -> str | None:
+        faults = disagreements(self.letter.body, self._history(NEWEST))
+        if faults and not self.acceptance.lenient:
+            raise Refused(faults)
+        return "contradicts" if faults else None
 
     def _routed(self, row: Any, dossier: Mapping[str, Any], held: str | None) -> Accepted:
         body = self.letter.body

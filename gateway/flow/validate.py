@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -79,6 +81,7 @@ def check_facts(
         )
     if isinstance(message, DossierSubmitted):
         faults += _unknown_codes(message, codes)
+    faults += _unreachable_links(message)
     files = _files(message)
     absent = missing_files({sha for _, sha in files}) if files else set()
     faults += [
@@ -117,6 +120,32 @@ def _unknown_codes(message: DossierSubmitted, codes: Codes) -> list[Fault]:
         for p, listname, code, vi, en in asked
         if codes.find(listname, code, at) is None
     ]
+
+
+def _unreachable_links(message: Canonical) -> list[Fault]:
+    """A link that only its sender's own network can open is a dead link to everyone else."""
+    return [
+        Fault(
+            pointer([name, i, "url"]),
+            "unreachable-link",
+            "địa chỉ nội bộ: đối tác không mở được; tải tệp lên hoặc dùng địa chỉ công khai",
+            "a private address: no partner can open it; upload the file or give a public address",
+        )
+        for name in ("attachments", "results")
+        for i, file in enumerate(getattr(message, name, ()))
+        if file.url and _is_private(file.url)
+    ]
+
+
+def _is_private(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return True
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        return "." not in host.strip(".") or host.endswith((".local", ".internal", ".lan"))
 
 
 def _files(message: Canonical) -> list[tuple[str, str]]:

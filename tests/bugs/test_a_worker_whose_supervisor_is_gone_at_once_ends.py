@@ -22,7 +22,13 @@ def test_a_worker_whose_supervisor_is_gone_at_once_ends(tmp_path: Path) -> None:
     its_reader, ready = os.pipe()
     os.close(its_writer)
     os.close(its_reader)
-    environment = {**os.environ, **ADDRESSES, "LIENTHONG_HOME": str(tmp_path), LIFELINE: str(lifeline), READY: str(ready)}
+    environment = {
+        **os.environ,
+        **ADDRESSES,
+        "LIENTHONG_HOME": str(tmp_path),
+        LIFELINE: str(lifeline),
+        READY: str(ready),
+    }
     environment.pop("LIENTHONG_LEDGER", None)
 
     done = subprocess.run(
