@@ -181,6 +181,7 @@ class Hook:
     method: str
     path: str
     answer: Callable[[Incoming, Door], Answer]
+    body_bytes: int | None = None  # a cap of its own, where the partner sends files inline
 
 
 # ── connectors, mappings ────────────────────────────────────────────────────────────────────────────────────────

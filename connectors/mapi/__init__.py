@@ -3,18 +3,30 @@
 Dossiers, progress and statuses go out; look-ups and promotion notices come in.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 from connectors.mapi.inbound import hooks
-from connectors.mapi.outbound import MapiOutbound
 from connectors.mapi.settings import Settings
-from connectors.mapi.simulator import PortalTwin
 from gateway.ports import Kind, Outbound, Partner
+
+if TYPE_CHECKING:
+    from connectors.mapi.simulator import PortalTwin
 
 
 def _outbound(partner: Partner) -> Outbound:
+    from connectors.mapi.outbound import MapiOutbound
+
     return MapiOutbound(cast(Settings, partner.settings))
+
+
+def _simulator(settings: Mapping[str, Any]) -> PortalTwin:
+    from connectors.mapi.simulator import PortalTwin
+
+    return PortalTwin(settings)
 
 
 _DOSSIER = ("dossier",)
@@ -34,5 +46,5 @@ connector = Kind(
     },
     outbound=_outbound,
     hooks=hooks,
-    simulator=PortalTwin,
+    simulator=_simulator,
 )

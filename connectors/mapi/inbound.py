@@ -102,12 +102,16 @@ class Promotion(_Body):
     TaiLieuNop: Annotated[list[InlineFile], Field(max_length=200)] = []
 
 
+PLAIN_BYTES = 1 << 18  # what a notice may hold besides its files
+
+
 def hooks(partner: Partner) -> Sequence[Hook]:
     """`direct` always; `ttkm` when the partner's settings say where such dossiers go."""
     settings = cast(Settings, partner.settings)
     found = [Hook("POST", "direct", look_up)]
     if settings.ttkm:
-        found.append(Hook("POST", "ttkm", partial(take_promotion, settings.ttkm)))
+        whole = settings.ttkm.file_bytes * 4 // 3 + PLAIN_BYTES  # the files come inline, as base64
+        found.append(Hook("POST", "ttkm", partial(take_promotion, settings.ttkm), whole))
     return found
 
 

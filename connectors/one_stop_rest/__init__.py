@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from connectors.one_stop_rest.client import Client
-from connectors.one_stop_rest.outbound import OneStop
 from connectors.one_stop_rest.settings import Settings
-from connectors.one_stop_rest.simulator import OneStopTwin
-from gateway.outcomes import Outcomes
 from gateway.ports import Kind, Outbound, Partner
+
+if TYPE_CHECKING:
+    from connectors.one_stop_rest.simulator import OneStopTwin
 
 FOLDER = Path(__file__).parent
 
 
 def outbound(partner: Partner) -> Outbound:
+    from connectors.one_stop_rest.client import Client
+    from connectors.one_stop_rest.outbound import OneStop
+    from gateway.outcomes import Outcomes
+
     if not isinstance(partner.settings, Settings):
         raise TypeError(f"{partner.id}: settings of another connector")
     return OneStop(Client(partner.settings), Outcomes.load(FOLDER / "outcomes.toml"))
+
+
+def simulator(settings: Mapping[str, Any]) -> OneStopTwin:
+    from connectors.one_stop_rest.simulator import OneStopTwin
+
+    return OneStopTwin(settings)
 
 
 # No document is required: without a mapping the canonical body goes as it is.
@@ -27,5 +38,5 @@ connector = Kind(
     settings=Settings,
     documents={},
     outbound=outbound,
-    simulator=OneStopTwin,
+    simulator=simulator,
 )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from connectors.vnpost_hcc.client import Client
-from connectors.vnpost_hcc.inbound import Feed
-from connectors.vnpost_hcc.outbound import Post
 from connectors.vnpost_hcc.settings import Settings
-from connectors.vnpost_hcc.simulator import VnpostTwin
-from gateway.outcomes import Outcomes
 from gateway.ports import Kind, Outbound, Partner, Poller, Translate
+
+if TYPE_CHECKING:
+    from connectors.vnpost_hcc.simulator import VnpostTwin
 
 FOLDER = Path(__file__).parent
 
@@ -22,15 +22,30 @@ def _settings(partner: Partner) -> Settings:
 
 
 def outbound(partner: Partner) -> Outbound:
+    from connectors.vnpost_hcc.client import Client
+    from connectors.vnpost_hcc.outbound import Post
+    from gateway.outcomes import Outcomes
+
     outcomes = Outcomes.load(FOLDER / "outcomes.toml")
     return Post(Client(_settings(partner), outcomes), outcomes)
 
 
 def poller(partner: Partner, translate: Translate) -> Poller:
+    from connectors.vnpost_hcc.client import Client
+    from connectors.vnpost_hcc.inbound import Feed
+    from gateway.outcomes import Outcomes
+
     outcomes, settings = Outcomes.load(FOLDER / "outcomes.toml"), _settings(partner)
     return Feed(Client(settings, outcomes), settings, outcomes, translate)
 
 
+def simulator(settings: Mapping[str, Any]) -> VnpostTwin:
+    from connectors.vnpost_hcc.simulator import VnpostTwin
+
+    return VnpostTwin(settings)
+
+
+# Each process loads only the side it uses: the front door neither calls out nor plays the twin.
 connector = Kind(
     name="vnpost_hcc",
     folder=FOLDER,
@@ -38,5 +53,5 @@ connector = Kind(
     documents={"PostalOrdered": ["order"], "PostalCancelled": ["cancel"]},
     outbound=outbound,
     poller=poller,
-    simulator=VnpostTwin,
+    simulator=simulator,
 )

@@ -13,9 +13,9 @@ from gateway.ports import Channel
 def open_channel(kind: str, folder: Path) -> Channel:
     """``memory``: within one process. ``filesystem``: between processes of one machine, tickets as files in `folder`."""
     if kind == "memory":
-        return Announcing(KombuChannel("memory://"))
+        return Announcing(KombuChannel())
     if kind == "filesystem":
-        return Announcing(KombuChannel("filesystem://", folder))
+        return Announcing(KombuChannel(folder))
     raise Misconfigured(f"no channel {kind!r}: use memory or filesystem")
 
 

@@ -5,28 +5,43 @@ Both lose an unacknowledged ticket when the process is killed. That is why only 
 
 from __future__ import annotations
 
+import json
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
-import structlog
 from kombu import Connection, Consumer, Exchange, Queue
+from kombu.transport import filesystem
 from kombu.transport.virtual.base import BrokerState
 
 from gateway.ports import Ticket
-
-log = structlog.get_logger("channel")
 
 POLL = 0.02  # seconds between two looks into the folder
 MOST = 32  # tickets that wait in a queue: more would say nothing new, and a folder of a million is slow to look into
 
 
+class WholeTickets(filesystem.Channel):  # type: ignore[misc]  # kombu is not typed
+    """kombu writes a ticket where a reader can catch it half written. Here it is written aside and renamed."""
+
+    def _put(self, queue: str, payload: Any, **_: Any) -> None:
+        name = f"{round(time.monotonic() * 1000)}_{uuid4()}.{queue}.msg"
+        aside = Path(self.control_folder) / f"{name}.new"
+        aside.write_text(json.dumps(payload), encoding="utf-8")
+        aside.replace(Path(self.data_folder_out) / name)
+
+
+class Folder(filesystem.Transport):  # type: ignore[misc]
+    Channel = WholeTickets
+
+
 class KombuChannel:
     """One queue per destination. A queue that nobody listens to keeps `MOST` tickets."""
 
-    def __init__(self, url: str, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         options: dict[str, Any] = {"polling_interval": POLL}
         if folder is not None:
             (folder / "control").mkdir(parents=True, exist_ok=True)
@@ -35,15 +50,14 @@ class KombuChannel:
                 "data_folder_out": str(folder),
                 "control_folder": str(folder / "control"),
             }
-        self._ringing = Connection(url, transport_options=options)
-        self._listening = Connection(url, transport_options=options)
-        bindings = (
-            BrokerState()
-        )  # kombu keeps one per transport class: a second channel in the process would bind nothing
+        transport = Folder if folder is not None else "memory"
+        self._ringing = Connection(transport=transport, transport_options=options)
+        self._listening = Connection(transport=transport, transport_options=options)
+        # kombu keeps one state per transport class: a second channel in the process would bind nothing
+        bindings = BrokerState()
         self._ringing.transport.state = self._listening.transport.state = bindings
-        self._name = (
-            "tickets" if folder is not None else f"tickets-{id(self):x}"
-        )  # kombu's memory is one for the process
+        # kombu's memory is one for the process: names keep two channels in it apart
+        self._name = "tickets" if folder is not None else f"tickets-{id(self):x}"
         self._exchange = Exchange(self._name, type="direct")
         self._producer: Any = None
         self._lock = threading.Lock()
@@ -81,9 +95,6 @@ class KombuChannel:
             try:
                 self._listening.drain_events(timeout=timeout)
             except TimeoutError:
-                return None
-            except ValueError:  # the folder's reader may catch a ticket half written; the sweep rings again
-                log.warning("ticket_unreadable")
                 return None
         return self._taken.popleft() if self._taken else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -89,13 +90,29 @@ def _ask_all(home: Path, connections: bool, conservation: bool) -> Iterator[Answ
     yield ledger
     if not ledger.ok:
         return
-    from gateway.flow.gateway import Gateway
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            gateway = _gateway(home, config, Path(folder))
+        except Misconfigured as wrong:
+            yield Answer("Danh mục · code lists", False, str(wrong))
+            return
+        yield from _ask_gateway(config, gateway, connections, conservation)
+        gateway.close()
 
-    try:
-        gateway = Gateway(home, config=config)
-    except Misconfigured as wrong:
-        yield Answer("Danh mục · code lists", False, str(wrong))
-        return
+
+def _gateway(home: Path, config: Config, folder: Path) -> Gateway:
+    """The gateway on its own ledger; on a passing one in `folder` while it has none: a check leaves nothing behind."""
+    from gateway.flow.gateway import Gateway
+    from gateway.ledger.schema import upgrade
+
+    if not _has_ledger(config):
+        config.settings = config.settings.model_copy(update={"data": folder})
+        vars(config).pop("data", None)  # it was worked out from the settings
+        upgrade(config.settings.ledger_url)
+    return Gateway(home, config=config)
+
+
+def _ask_gateway(config: Config, gateway: Gateway, connections: bool, conservation: bool) -> Iterator[Answer]:
     yield Answer(
         "Danh mục · code lists", True, ", ".join(sorted(p.stem for p in (config.folder / "codelists").glob("*.csv")))
     )
@@ -129,12 +146,20 @@ def _ledger(config: Config) -> tuple[str, bool, str]:
     from gateway.ledger.schema import HEAD, revision
 
     about = "Cơ sở dữ liệu · ledger"
-    if not config.settings.ledger and not (config.data / "lienthong.db").exists():
-        return about, False, f"{config.data / 'lienthong.db'}: chưa có · not there yet: lienthong db upgrade"
+    if not _has_ledger(config):
+        return (
+            about,
+            True,
+            f"{config.data / 'lienthong.db'}: chưa có, `lienthong up` sẽ tạo · not there yet, `lienthong up` makes it",
+        )
     here = revision(open_ledger(config.settings.ledger_url))
     if here != HEAD:
         return about, False, f"lược đồ · schema {here or '–'}, cần · wanted {HEAD}: lienthong db upgrade"
     return about, True, f"lược đồ · schema {here}"
+
+
+def _has_ledger(config: Config) -> bool:
+    return bool(config.settings.ledger) or (config.data / "lienthong.db").exists()
 
 
 def _check_connectors(gateway: Gateway) -> Iterator[str]:

@@ -56,6 +56,7 @@ class Play:
             self._portal_asks()
             with self.board.phase("Chờ mọi việc xong · wait until all is quiet") as phase:
                 self._until_quiet(phase)
+                phase.says = "xong · done"
         return self._judge()
 
     # ── scenes ──────────────────────────────────────────────────────────────────────────────────────────────

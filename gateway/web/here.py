@@ -63,15 +63,15 @@ def plain(view: V) -> V:
 # ── what came ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def raw_body() -> bytes:
-    """The request's body, whole. Raises what `gateway.web.bodies.read_all` raises."""
+def raw_body(most: int | None = None) -> bytes:
+    """The request's body, whole; of at most `most` bytes, or what the settings say. Raises what `gateway.web.bodies.read_all` raises."""
     here, who = house(), caller()
     if who.body is not None:
         return who.body
     web = here.gateway.config.settings.web
     here.places.take(who.partner.id)
     try:
-        return read_all(request, web.body_bytes, web.read_seconds)
+        return read_all(request, most or web.body_bytes, web.read_seconds)
     finally:
         here.places.leave(who.partner.id)
 

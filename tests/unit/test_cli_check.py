@@ -142,3 +142,11 @@ def test_the_schema_of_the_ledger_is_told(run: Run, tmp_path: Path, monkeypatch:
 
     assert here.exit_code == 0
     assert (elsewhere.exit_code, json.loads(elsewhere.output)["revision"]) == (1, None)
+
+
+def test_a_house_without_a_ledger_is_checked_too_and_nothing_is_left_behind(tmp_path: Path, addresses: None) -> None:
+    told = CliRunner().invoke(root, ["check", "--home", str(tmp_path)])
+
+    assert told.exit_code == 0, told.output
+    assert "lienthong up" in told.output
+    assert not (tmp_path / "data").exists()

@@ -81,7 +81,7 @@ def call_hook(partner: str, path: str) -> Response:
         path,
         {name.lower(): value for name, value in request.headers.items() if name.lower() != "authorization"},
         request.args.to_dict(),
-        raw_body(),
+        raw_body(hook.body_bytes),
     )
     given = hook.answer(incoming, OpenDoor(gateway(), who, trace()))
     return Response(given.body, status=given.status, content_type=given.content_type)
