@@ -182,10 +182,10 @@ class Courier:
             return Tried(job.lease, "send", _fault(error))
 
     def _ask(self, parcel: Parcel) -> Found:
-        """Whatever went wrong with a question, it is asked again later: the doubt stays as it was."""
+        """A question that nobody answered is asked again later: the doubt stays as it was. One that was refused is for a person."""
         try:
             return self.outbound.find(parcel)
-        except DeliveryError as error:
+        except (TryLater, AskFirst) as error:
             words = f"the question failed: {error.reason}"
             raise TryLater(words, code=error.code, answer=error.answer, retry_after=error.retry_after) from error
 
