@@ -53,7 +53,7 @@ class PostgreSQL:
 
     def execute(self, statement: str) -> None:
         with psycopg.connect(host=str(self.folder), user="lienthong", dbname="postgres", autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
 
     def url(self, name: str) -> str:
         return f"postgresql+psycopg://lienthong@/{name}?host={self.folder}"

@@ -107,19 +107,17 @@ class Acceptance:
     def _try_commit(
         self, letters: Sequence[Letter | Refused], cursor: str | None
     ) -> tuple[list[Accepted | Refused], list[str]]:
-        results: list[Accepted | Refused] = []
-        bells: list[str] = []
         if cursor is None and all(isinstance(letter, Refused) for letter in letters):
-            return [letter for letter in letters if isinstance(letter, Refused)], bells
-        with self.gateway.ledger.write() as connection:
-            for letter in letters:
-                if isinstance(letter, Refused):
-                    results.append(letter)
-                    continue
-                results.append(self._enter(connection, letter, bells))
+            return [letter for letter in letters if isinstance(letter, Refused)], []
+
+        def write(connection: Any) -> tuple[list[Accepted | Refused], list[str]]:
+            bells: list[str] = []
+            results = [x if isinstance(x, Refused) else self._enter(connection, x, bells) for x in letters]
             if cursor is not None:
                 ledger_facts.set_cursor(connection, self.partner.id, cursor, self.now)
-        return results, bells
+            return results, bells
+
+        return self.gateway.ledger.write_together(write)
 
     def _enter(self, connection: Any, letter: Letter, bells: list[str]) -> Accepted | Refused:
         try:

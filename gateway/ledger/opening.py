@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from gateway.ledger.turns import Group, Turn
+
+T = TypeVar("T")
 
 
 class LedgerAway(Exception):
@@ -23,14 +26,14 @@ class Clash(LedgerAway):
 class Ledger:
     """The engine with its two kinds of transaction.
 
-    `write()` on SQLite begins IMMEDIATE and is taken by one thread of a process at a time: threads that queue on a lock are served
-    in turn, while SQLite's own busy handler sleeps.
+    `write()` on SQLite begins IMMEDIATE, and writers take turns: see `gateway.ledger.turns`.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.sqlite = engine.dialect.name == "sqlite"
-        self._writing: Any = threading.Lock() if self.sqlite else nullcontext()
+        self._turn: Any = Turn(engine.url.database) if self.sqlite and engine.url.database else nullcontext()
+        self._group = Group(self)
         # PostgreSQL's own default takes a new snapshot for every statement
         self._reading: dict[str, Any] = (
             {"reading": True} if self.sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -40,12 +43,20 @@ class Ledger:
     def write(self) -> Iterator[Connection]:
         """One transaction; committed when the block ends well, rolled back when it raises."""
         try:
-            with self._writing, self.engine.begin() as connection:
+            with self._turn, self.engine.begin() as connection:
                 yield connection
         except (DBAPIError, PoolTimeout) as error:
             if (known := _known(error)) is None:
                 raise
             raise known from error
+
+    def write_together(self, work: Callable[[Connection], T]) -> T:
+        """What `work` gives, committed. On SQLite the works of threads that wait share one commit; `work` may then run a second time."""
+        if self.sqlite:
+            answer: T = self._group.run(work)
+            return answer
+        with self.write() as connection:
+            return work(connection)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -105,6 +116,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "busy_timeout=20000",
         "foreign_keys=ON",
         "cache_size=-8000",
+        "wal_autocheckpoint=4000",  # pages: each checkpoint syncs the whole database file
         "temp_store=MEMORY",
     ):
         cursor.execute(f"PRAGMA {pragma}")

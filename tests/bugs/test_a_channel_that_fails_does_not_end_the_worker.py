@@ -8,7 +8,7 @@ from gateway.flow.deliver import Work
 from gateway.message import utc_now
 
 
-def test_the_couriers_work_without_tickets(make_house, sqlite_url) -> None:
+def test_the_couriers_work_without_tickets(make_house, sqlite_url, monkeypatch) -> None:
     house = make_house(sqlite_url)
     house.gateway.now = utc_now
     failed = threading.Event()
@@ -17,7 +17,7 @@ def test_the_couriers_work_without_tickets(make_house, sqlite_url) -> None:
         failed.set()
         raise OSError("the folder is gone")
 
-    house.gateway.channel.take = take  # type: ignore[method-assign]
+    monkeypatch.setattr(house.gateway.channel, "take", take)
     work = Work(house.gateway)
     work.start()
     try:

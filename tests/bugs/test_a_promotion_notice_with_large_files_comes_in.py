@@ -23,8 +23,8 @@ def test_a_promotion_notice_with_large_files_comes_in(tmp_path, addresses, time,
     monkeypatch.setenv("LIENTHONG_LEDGER", fresh_ledger(tmp_path))
     with open_door(make_home(tmp_path), time) as door:
         answer = door.post("/hooks/portal/ttkm", notice(3 << 20), "portal")
-        assert (answer.status_code, answer.json["error_code"]) == (200, 0)
+        assert (answer.status_code, answer.get_json()["error_code"]) == (200, 0)
         again = door.post("/hooks/portal/ttkm", notice(3 << 20), "portal")
-        assert again.json["error_code"] == 1
+        assert again.get_json()["error_code"] == 1
 
         assert door.post("/hooks/portal/ttkm", notice(40 << 20), "portal").status_code == 413

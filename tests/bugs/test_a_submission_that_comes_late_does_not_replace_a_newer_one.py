@@ -15,5 +15,6 @@ def test_it_is_kept_and_held(house: House) -> None:
     assert (newer.held, older.held, older.destinations) == (None, "late", [])
     with house.gateway.ledger.write() as connection:
         row = messages.lock_dossier(connection, dossier()["dossier"])
+        assert row is not None
         assert facts.body_of(connection, row.newest)["channel"] == 1
         assert conserve(connection) == []

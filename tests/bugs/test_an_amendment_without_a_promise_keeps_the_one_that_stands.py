@@ -21,6 +21,7 @@ def test_the_view_says_what_the_ledger_says(house: House) -> None:
 
     with house.gateway.ledger.write() as connection:
         row = messages.lock_dossier(connection, dossier()["dossier"])
+        assert row is not None
         *earlier, last = messages.history(connection, row.code, 1 << 62)
     view = build_view(last, earlier, house.gateway.link)
 

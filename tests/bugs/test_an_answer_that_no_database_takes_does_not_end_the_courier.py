@@ -34,6 +34,9 @@ def test_a_receipt_and_a_step_are_kept(house: House, odd: str) -> None:
         def find(self, parcel):
             return Found.ABSENT
 
+        def check(self):
+            return []
+
     house.gateway._outbounds["portal"] = Odd()
     house.accept("one-stop", dossier())
 

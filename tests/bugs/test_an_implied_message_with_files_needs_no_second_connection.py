@@ -26,11 +26,11 @@ class Result:
         }
 
 
-def test_one_connection_is_enough(house: House) -> None:
+def test_one_connection_is_enough(house: House, monkeypatch) -> None:
     sha, _ = house.gateway.files.keep(
         [b"%PDF"], media_type="application/pdf", source="one-stop", now=house.gateway.now(), most=99
     )
-    house.gateway.translations = {"result": Result(sha)}  # type: ignore[misc]
+    monkeypatch.setitem(vars(house.gateway), "translations", {"result": Result(sha)})
     house.gateway.config.routes.append(Route(name="kq", when=When(type=["DossierSubmitted"]), implies="result"))
     out, most = 0, 0
 

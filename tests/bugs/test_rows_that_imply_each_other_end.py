@@ -18,9 +18,9 @@ class Again:
         return {**view["message"], "id": f"again-{view['meta']['id']}"}
 
 
-def test_what_goes_too_far_is_kept_and_held(house: House) -> None:
+def test_what_goes_too_far_is_kept_and_held(house: House, monkeypatch) -> None:
     house.accept("one-stop", dossier())
-    house.gateway.translations = {"again": Again()}  # type: ignore[misc]
+    monkeypatch.setitem(vars(house.gateway), "translations", {"again": Again()})
     house.gateway.config.partners["one-stop"].sends.append("RatingGiven")
     when = When(type=["RatingGiven"])
     house.gateway.config.routes.append(Route(name="mãi mãi", when=when, to=["portal"], implies="again"))

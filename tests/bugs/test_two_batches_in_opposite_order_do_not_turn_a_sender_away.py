@@ -17,7 +17,8 @@ def test_both_are_taken(house: House, monkeypatch) -> None:
     for number in (1, 2):
         house.accept("one-stop", dossier(number))
     both = Barrier(2)
-    locked, met = messages.lock_dossier, set()
+    locked = messages.lock_dossier
+    met: set[int] = set()
 
     def lock(connection, code):
         row = locked(connection, code)

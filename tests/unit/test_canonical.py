@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,7 @@ from gateway.flow.validate import read_canonical
 from tests.house import dossier, status
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-GOOD = {
+GOOD: dict[Any, list[Any]] = {
     s.DossierCode: [
         "000.00.01.H99-260105-0001",
         "H15.50.05.13-261008-0975",
@@ -35,7 +36,7 @@ GOOD = {
     s.Cmnd: ["012345679"],
     s.Instant: ["2026-01-05T08:15:00+07:00", "2026-01-05T01:15:00Z", "2026-01-05T01:15:00.5Z"],
 }
-BAD = {
+BAD: dict[Any, list[Any]] = {
     s.DossierCode: [
         "",
         "000.00.01.H99-261305-0001",

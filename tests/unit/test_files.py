@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from gateway.errors import Refused
 from gateway.ledger.files import TooLarge
-from tests.house import House, dossier
+from tests.house import House, Notebook, dossier
 
 
 def keep(house: House, content: bytes, **more):
-    options = {"media_type": "application/pdf", "source": "one-stop", "now": house.gateway.now(), "most": 1000} | more
+    options: dict[str, Any] = {
+        "media_type": "application/pdf",
+        "source": "one-stop",
+        "now": house.gateway.now(),
+        "most": 1000,
+    } | more
     return house.gateway.files.keep([content], **options)
 
 
@@ -70,7 +76,7 @@ def test_a_partner_without_a_mapping_gets_links_and_no_hashes(house: House) -> N
     house.accept("one-stop", dossier(attachments=[{"id": "1", "name": "a.pdf", "sha256": sha}]))
     seen = []
 
-    class Partner(type(house.partners["portal"])):
+    class Partner(Notebook):
         def deliver(self, parcel):
             seen.append(parcel.documents["message"]["attachments"][0])
             return super().deliver(parcel)

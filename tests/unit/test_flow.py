@@ -14,7 +14,7 @@ from gateway.flow.settle import Tried, decide, pause, settle
 from gateway.ledger import facts, lanes
 from gateway.ledger.tables import attempts, beliefs, breakers, deliveries
 from gateway.ports import Found, Receipt
-from tests.house import House, dossier, status
+from tests.house import House, Notebook, dossier, status
 
 
 def rows(house: House, table, **where):
@@ -218,6 +218,9 @@ def test_steps_of_a_delivery_are_remembered_across_attempts(house: House, time) 
         def find(self, parcel):
             return Found.ABSENT
 
+        def check(self):
+            return []
+
     house.gateway._outbounds["portal"] = TwoSteps()
     house.work("portal")
     time.move(minutes=5)
@@ -306,12 +309,12 @@ def test_two_workers_never_hold_one_lane(make_house: Callable[[str], House], led
 def test_heads_of_several_lanes_share_a_call_where_the_partner_takes_that(house: House, time) -> None:
     calls = []
 
-    class Batches(type(house.partners["portal"])):
+    class Batches(Notebook):
         together = 4
 
         def deliver_together(self, parcels):
             calls.append(len(parcels))
-            results = []
+            results: list = []
             for parcel in parcels:
                 try:
                     results.append(self.deliver(parcel))
