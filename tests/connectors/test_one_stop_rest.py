@@ -280,6 +280,7 @@ def test_the_connection_check_asks_who_is_there_and_changes_nothing(serve: Serve
 def test_the_connector_builds_its_outbound_from_a_partner_file(serve: Serve) -> None:
     partner = Partner("one-stop", "Một cửa", "One-stop", "one_stop_rest", settings(serve.url), {})
     assert connector.outbound is not None
-    assert connector.simulator is OneStopTwin
+    assert connector.simulator is not None
+    assert isinstance(connector.simulator({}), OneStopTwin)
 
     assert connector.outbound(partner).deliver(submitted()).code == "202"
