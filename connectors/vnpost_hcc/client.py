@@ -79,6 +79,12 @@ class Client:
                 raise
             return self._token.header
 
+    def ask_for_token(self) -> None:
+        """A token asked for now, whatever is kept: does the post know us? Raises `TryLater`."""
+        token = self._fetch_token()
+        with self._lock:
+            self._token = token
+
     def _call(self, method: str, url: str, *, json: Any = None, query: Mapping[str, str] = {}) -> Reply:
         header = self.token()
         name = self._settings.auth_header

@@ -39,7 +39,7 @@ class Post:
         account = "Bưu điện có nhận tài khoản của ta không? / Does the post know our account?"
         feed = "Đọc được hành trình không? / Can the tracking feed be read?"
         try:
-            self._client.token()
+            self._client.ask_for_token()
         except DeliveryError as fault:
             return [Health(account, False, fault.reason)]
         known = Health(account, True, "có, đã cấp token / yes, it gave a token")
