@@ -236,22 +236,30 @@ def default_folder() -> Path:
 
 
 def resolve_secrets(value: Any, place: str) -> Any:
-    """Replace `env:NAME` and `file:/path` strings, at any depth. A missing one is refused by name."""
+    """Replace `env:NAME`, `env:NAME|default` and `file:/path` strings, at any depth. All that are missing are refused at once, by name."""
+    missing: list[str] = []
+    resolved = _resolve(value, place, missing)
+    if missing:
+        raise Misconfigured("\n".join(missing))
+    return resolved
+
+
+def _resolve(value: Any, place: str, missing: list[str]) -> Any:
     if isinstance(value, dict):
-        return {k: resolve_secrets(v, f"{place}.{k}") for k, v in value.items()}
+        return {k: _resolve(v, f"{place}.{k}", missing) for k, v in value.items()}
     if isinstance(value, list):
-        return [resolve_secrets(v, place) for v in value]
+        return [_resolve(v, place, missing) for v in value]
     if isinstance(value, str) and value.startswith("env:"):
         name, _, default = value[4:].partition("|")
         found = os.environ.get(name, default or None)
         if found is None:
-            raise Misconfigured(f"{place} wants the environment variable {name}, which is not set")
+            missing.append(f"{place} wants the environment variable {name}, which is not set")
         return found
     if isinstance(value, str) and value.startswith("file:"):
         try:
             return Path(value[5:]).read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise Misconfigured(f"{place} wants the secret file {value[5:]}: {error.strerror}") from error
+            missing.append(f"{place} wants the secret file {value[5:]}: {error.strerror}")
     return value
 
 

@@ -80,7 +80,15 @@ class Gateway:
 
     @cached_property
     def partners(self) -> Mapping[str, Partner]:
-        return {name: self._partner(name) for name in self.config.partners}
+        found, wrong = {}, []
+        for name in self.config.partners:
+            try:
+                found[name] = self._partner(name)
+            except Misconfigured as error:  # told with those of the other partners
+                wrong.append(str(error))
+        if wrong:
+            raise Misconfigured("\n".join(wrong))
+        return found
 
     def _partner(self, name: str) -> Partner:
         row, place = self.config.partners[name], f"config/partners/{name}.toml"

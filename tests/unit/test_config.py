@@ -102,8 +102,8 @@ def test_secrets_come_from_the_environment_or_a_file_and_a_missing_one_is_named(
     }
     with pytest.raises(Misconfigured, match="LT_NONE"):
         resolve_secrets({"k": "env:LT_NONE"}, "x")
-    with pytest.raises(Misconfigured, match="no-such"):
-        resolve_secrets({"k": "file:/no-such"}, "x")
+    with pytest.raises(Misconfigured, match=r"(?s)LT_ONE.*LT_TWO.*no-such"):
+        resolve_secrets({"a": "env:LT_ONE", "b": ["env:LT_TWO"], "k": "file:/no-such"}, "x")
 
 
 def test_a_condition_holds_when_every_named_fact_matches() -> None:
