@@ -18,7 +18,9 @@ def clock(home: Path) -> None:
 
     Run the clock: sweep for due work, read the partners' feeds, give the status feed its order. Of several, one leads and the others wait.
     """
-    from gateway.cli.running import until_told
+    from gateway.cli.running import stay_small, until_told
+
+    stay_small()
     from gateway.flow.clock import Clock
     from gateway.signals import set_up_logging
 

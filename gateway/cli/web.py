@@ -37,6 +37,9 @@ def web(home: Path, host: str | None, port: int | None, threads: int | None, wor
     Run the front door: the API, the partners' hooks, health and metrics. SIGTERM lets the requests under way be answered.
     """
     from gateway.cli import lifeline
+    from gateway.cli.running import stay_small
+
+    stay_small()
     from gateway.web.serve import run
 
     settings = read_config(home).settings.web

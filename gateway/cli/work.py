@@ -28,7 +28,9 @@ def work(home: Path, only: Sequence[str], besides: Sequence[str], with_clock: bo
     Deliver messages to the partners. Start as many as there is work for, on any number of hosts; SIGTERM lets the calls under way end
     and be settled.
     """
-    from gateway.cli.running import until_told
+    from gateway.cli.running import stay_small, until_told
+
+    stay_small()
     from gateway.flow.clock import Clock
     from gateway.flow.deliver import Work
     from gateway.signals import set_up_logging
