@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +32,13 @@ class Files:
         self.folder = folder
         self.ledger = ledger
         (folder / "incoming").mkdir(parents=True, exist_ok=True)
+        self._clear_up()
+
+    def _clear_up(self) -> None:
+        """What a killed process had half received; no upload lasts a day."""
+        for left in (self.folder / "incoming").iterdir():
+            if left.stat().st_mtime < time.time() - 86_400:
+                left.unlink(missing_ok=True)
 
     def keep(
         self,
@@ -50,12 +58,8 @@ class Files:
                 for chunk in chunks:
                     size += len(chunk)
                     if size > most:
-                        raise TooLarge(
-                            [
-                                Fault(
-                                    "", "too-large", f"tệp lớn hơn {most} byte", f"the file is larger than {most} bytes"
-                                )
-                            ]
+                        raise TooLarge.of(
+                            "", "too-large", f"tệp lớn hơn {most} byte", f"the file is larger than {most} bytes"
                         )
                     digest.update(chunk)
                     file.write(chunk)

@@ -86,3 +86,19 @@ def test_a_partner_without_a_mapping_gets_links_and_no_hashes(house: House) -> N
 
     assert "sha256" not in seen[0]
     assert seen[0]["url"].startswith("http://127.0.0.1:8080/files/")
+
+
+def test_what_a_killed_process_had_half_received_is_cleared_up_a_day_later(house: House) -> None:
+    import os
+    import time
+
+    from gateway.ledger.files import Files
+
+    old, fresh = (house.gateway.files.folder / "incoming" / name for name in ("old", "fresh"))
+    for file in (old, fresh):
+        file.write_bytes(b"half")
+    os.utime(old, (time.time() - 90_000,) * 2)
+
+    Files(house.gateway.files.folder, house.gateway.ledger)
+
+    assert (old.exists(), fresh.exists()) == (False, True)
