@@ -7,6 +7,7 @@ import os
 import secrets
 import time
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -37,8 +38,9 @@ class Files:
     def _clear_up(self) -> None:
         """What a killed process had half received; no upload lasts a day."""
         for left in (self.folder / "incoming").iterdir():
-            if left.stat().st_mtime < time.time() - 86_400:
-                left.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another process has just finished it
+                if left.stat().st_mtime < time.time() - 86_400:
+                    left.unlink()
 
     def keep(
         self,
