@@ -81,6 +81,7 @@ class PartnerFile(Section):
     enabled: bool = True
     sends: list[str] = []
     reads: Literal["all", "own", "none"] = "own"
+    origins: list[Literal["local", "portal"]] = Field(default=["local"], description="where its dossiers are filed")
     organisations: list[str] = Field(default=["*"], description="units it may speak for, as patterns")
     poll_seconds: Seconds | None = None
     settings: dict[str, Any] = {}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from gateway.canonical.base import DossierMessage, Organisation, Part, Status
 from gateway.canonical.files import Attachment, Paper
@@ -77,15 +76,6 @@ class Person(Part):
     fax: Text50 | None = None
     address: Address | None = None
 
-    @model_validator(mode="after")
-    def _account_is_no_paper(self) -> Self:
-        numbers = {paper.number for paper in self.papers} | {self.tax_code}
-        if self.tech_id is not None and self.tech_id in numbers:
-            raise PydanticCustomError(
-                "tech_id_is_number", "tech_id is the account's technical id, not a paper's number"
-            )
-        return self
-
 
 class Procedure(Part):
     """The procedure (thủ tục hành chính). Code and name as the sender holds them; the code list decides."""
@@ -148,20 +138,3 @@ class DossierSubmitted(DossierMessage):
     facts: dict[Annotated[str, Field(max_length=100)], Annotated[str, Field(max_length=20_000)]] = Field(
         default_factory=dict, max_length=100, description="the procedure's own fields, kept as given"
     )
-
-    @model_validator(mode="after")
-    def _times(self) -> Self:
-        deadlines = self.deadlines
-        if self.status != 1 and deadlines.received_at is None:
-            raise PydanticCustomError(
-                "received_at_missing",
-                "a dossier at status {status} has been received: deadlines.received_at is required",
-                {"status": self.status},
-            )
-        if deadlines.received_at and deadlines.received_at < self.submitted_at:
-            raise PydanticCustomError("received_before_submitted", "deadlines.received_at lies before submitted_at")
-        if deadlines.due_at and deadlines.due_at < (deadlines.received_at or self.submitted_at):
-            raise PydanticCustomError("due_before_received", "deadlines.due_at lies before the reception")
-        if len({a.id for a in self.attachments}) != len(self.attachments):
-            raise PydanticCustomError("attachment_id_twice", "two attachments carry the same id")
-        return self

@@ -53,7 +53,8 @@ def _tax_code(value: str) -> str:
     return value
 
 
-def _instant(value: Any) -> datetime:
+def read_instant(value: Any) -> datetime:
+    """An RFC 3339 text, or an aware datetime, as an instant in UTC. Raises `PydanticCustomError`."""
     if isinstance(value, str):
         if not re.match(
             r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})$", value
@@ -128,7 +129,7 @@ MessageId = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z0-9]
 WebLink = Annotated[str, StringConstraints(strict=True, max_length=2000, pattern=r"^https?://[^\s]+$")]
 Instant = Annotated[
     datetime,
-    BeforeValidator(_instant),
+    BeforeValidator(read_instant),
     PlainSerializer(write_instant, return_type=str, when_used="always"),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-01-05T08:15:00+07:00"]}),
 ]

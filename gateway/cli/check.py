@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from gateway.flow.gateway import Gateway
 
 
+MOST_FINDINGS = 8  # of one mapping; `map test` tells them all
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One question and its answer; `answer` names file, place and cure when it is not well."""
@@ -83,7 +86,7 @@ def _ask_all(home: Path, connections: bool, conservation: bool) -> Iterator[Answ
     yield Answer(
         "Cấu hình · configuration",
         True,
-        f"{config.folder}: {len(config.partners)} đối tác, {len(config.routes)} tuyến, 10 trạng thái",
+        f"{config.folder}: {len(config.partners)} đối tác, {len(config.routes)} tuyến, 10 trạng thái · partners, routes, statuses",
     )
     yield from _one_by_one("Ánh xạ · mappings", lambda: _check_mappings(home))
     ledger = Answer(*_ledger(config))
@@ -128,7 +131,7 @@ def _one_by_one(about: str, ask: Callable[[], Iterator[str]]) -> Iterator[Answer
     try:
         findings = list(ask())
     except Misconfigured as wrong:
-        findings = [str(wrong)]
+        findings = str(wrong).splitlines()
     yield from (Answer(about, False, finding) for finding in findings)
     if not findings:
         yield Answer(about, True, "đúng · in order")
@@ -137,8 +140,11 @@ def _one_by_one(about: str, ask: Callable[[], Iterator[str]]) -> Iterator[Answer
 def _check_mappings(home: Path) -> Iterator[str]:
     from gateway.cli.mapping import engine, load_all
 
-    for translation in load_all(home).values():
-        yield from engine().check(translation)
+    for name, translation in load_all(home).items():
+        findings = engine().check(translation)
+        yield from findings[:MOST_FINDINGS]
+        if len(findings) > MOST_FINDINGS:
+            yield f"{name}: còn {len(findings) - MOST_FINDINGS} điều nữa · more: lienthong map test {name}"
 
 
 def _ledger(config: Config) -> tuple[str, bool, str]:
@@ -174,9 +180,13 @@ def _check_connectors(gateway: Gateway) -> Iterator[str]:
     for name, partner in gateway.partners.items():
         wanted = gateway.kinds[partner.connector].documents
         for kind, documents in partner.mappings.items():
-            strange = set(documents) - set(wanted.get(kind, ()))
-            if strange and wanted:
-                yield f"config/partners/{name}.toml: mappings.{kind}: {', '.join(sorted(strange))}: kết nối không biết · not known to it"
+            known_here = sorted(wanted.get(kind, ())) if wanted else ["message"]
+            strange = set(documents) - set(known_here)
+            if strange:
+                yield (
+                    f"config/partners/{name}.toml: mappings.{kind}: {', '.join(sorted(strange))}: kết nối {partner.connector} không có tài liệu này; "
+                    f"có · the connector has no such document; known: {', '.join(known_here) or '–'}"
+                )
 
 
 def _check_leg(gateway: Gateway, name: str, route: str, types: list[str]) -> Iterator[str]:

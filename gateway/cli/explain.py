@@ -115,11 +115,11 @@ def _show(found: dict[str, Any]) -> None:
 def _show_destination(one: dict[str, Any]) -> None:
     import json
 
-    from gateway.cli.show import console, table
+    from gateway.cli.show import STATES, console, table
 
     out = console()
     out.print(
-        f"\n[bold]→ {one['destination']}[/]  {one['state']}"
+        f"\n[bold]→ {one['destination']}[/]  {STATES.get(one['state'], one['state'])} · {one['state']}"
         + ("  (người đã sửa tay · edited by hand)" if one["edited"] else "")
     )
     if not one["documents"]:

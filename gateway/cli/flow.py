@@ -11,6 +11,8 @@ import click
 from gateway.cli.options import as_json, at_home, read_config
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from gateway.config import Config
 
 
@@ -115,10 +117,19 @@ def _show(found: dict[str, Any]) -> None:
         "Hàng đợi · Queues",
         ("Đến", "#Làn", "#Đang chờ", "#Nghi ngờ", "#Chờ người", "#Đã gửi", "#Đã hủy", "Cũ nhất", "Cầu dao"),
         [
-            (q["destination"], q["lanes"], q["waiting"], q["in_doubt"], q["parked"], q["delivered"], q["cancelled"], q["oldest"], q["breaker"])
+            (q["destination"], q["lanes"], q["waiting"], q["in_doubt"], q["parked"], q["delivered"], q["cancelled"], q["oldest"],
+             _breaker(q["breaker"]))
             for q in found["queues"]
         ],
     )  # fmt: skip
+
+
+def _breaker(state: str) -> Text:
+    from rich.text import Text
+
+    from gateway.cli.show import BREAKER, COLOURS
+
+    return Text(BREAKER.get(state, state), style=COLOURS.get(state, ""))
 
 
 def _condition(when: Mapping[str, Any]) -> str:

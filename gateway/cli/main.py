@@ -55,6 +55,8 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            raise in_both_languages(error) from error
         except Exception as error:
             words = tell(error)
             if words is None:
@@ -69,6 +71,21 @@ class Told(click.ClickException):
         click.echo(f"Lỗi · Error: {self.message}", err=True)
 
 
+def in_both_languages(error: click.UsageError) -> click.UsageError:
+    """Click's own words, with a Vietnamese sentence before them when we have not written them ourselves."""
+    said = error.format_message()
+    if not said.isascii() and " · " in said:
+        return error
+    kinds = (
+        (click.MissingParameter, "thiếu tham số bắt buộc"),
+        (click.NoSuchOption, "không có tùy chọn này"),
+        (click.BadParameter, "giá trị không hợp lệ"),
+        (click.UsageError, "gõ sai lệnh hoặc tham số"),
+    )
+    words = next(words for kind, words in kinds if isinstance(error, kind))
+    return click.UsageError(f"{words} · {said}", ctx=error.ctx)
+
+
 def in_short(command: click.Command | None) -> str:
     """The beginning in each language: the first two paragraphs of the help, up to their first stop."""
     paragraphs = (command.help or "" if command else "").split("\n\n")[:2]
@@ -81,7 +98,7 @@ def tell(error: Exception) -> str | None:
 
     if isinstance(error, Refused):
         lines = [f"{error.title} · {error.title_en}"]
-        lines += [f"  {f.pointer or '/'}: {f.detail} · {f.detail_en}" for f in error.faults]
+        lines += [f"  {f.pointer + ': ' if f.pointer else ''}{f.detail} · {f.detail_en}" for f in error.faults]
         return "\n".join(lines)
     if isinstance(error, DeliveryError):
         return f"{error.reason} [{error.code}]" if error.code else error.reason
@@ -106,7 +123,9 @@ def tell(error: Exception) -> str | None:
     metavar="DIR",
     help="Thư mục có config/ và data/ · the folder with config/ and data/.",
 )
-@click.version_option(package_name="lienthong", message="lienthong %(version)s")
+@click.version_option(
+    package_name="lienthong", message="lienthong %(version)s", help="Xem phiên bản · show the version."
+)
 def root(home: str | None) -> None:
     """Liên thông: cổng tích hợp hồ sơ giữa một cửa, bưu điện và Cổng Dịch vụ công quốc gia.
 

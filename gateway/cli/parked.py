@@ -63,7 +63,7 @@ def list_(home: Path, destination: str | None, dossier: str | None, also_held: b
 @parked.command(
     epilog='Ví dụ · Example:  lienthong parked show 17   ·   lienthong parked show 17 --show --reason "đối chiếu đơn"'
 )
-@click.argument("delivery", type=int)
+@click.argument("delivery", type=int, metavar="SỐ")
 @at_home
 @click.option("--show", "uncover", is_flag=True, help="Hiện dữ liệu cá nhân; cần --reason · show personal data.")
 @click.option("--reason", metavar="LÝ DO", help="Vì sao phải xem; được ghi lại · why; it is recorded.")
@@ -101,7 +101,7 @@ def show(delivery: int, home: Path, uncover: bool, reason: str | None, who: str 
 
 
 @parked.command(epilog='Ví dụ · Example:  lienthong parked retry 17 --reason "Cổng đã nạp thủ tục mới"')
-@click.argument("deliveries", type=int, nargs=-1, required=True)
+@click.argument("deliveries", type=int, nargs=-1, required=True, metavar="SỐ…")
 @at_home
 @answerable
 def retry(deliveries: Sequence[int], home: Path, who: str, reason: str) -> None:
@@ -120,7 +120,7 @@ def retry(deliveries: Sequence[int], home: Path, who: str, reason: str) -> None:
 
 
 @parked.command(epilog='Ví dụ · Example:  lienthong parked edit 17 --file sửa.json --reason "tên đơn vị sai"')
-@click.argument("delivery", type=int)
+@click.argument("delivery", type=int, metavar="SỐ")
 @at_home
 @click.option(
     "--file",
@@ -156,7 +156,7 @@ def edit(delivery: int, home: Path, file: Path | None, who: str, reason: str) ->
 
 
 @parked.command(epilog='Ví dụ · Example:  lienthong parked discard 17 --reason "hồ sơ nhập thử"')
-@click.argument("deliveries", type=int, nargs=-1, required=True)
+@click.argument("deliveries", type=int, nargs=-1, required=True, metavar="SỐ…")
 @at_home
 @answerable
 def discard(deliveries: Sequence[int], home: Path, who: str, reason: str) -> None:
@@ -210,4 +210,7 @@ def _checked(text: str, before: dict[str, Any], place: str) -> dict[str, Any]:
         raise Misconfigured(
             f"{place}: phải có đúng các tài liệu · must hold exactly the documents: {', '.join(before)}"
         )
+    for name, document in before.items():
+        if isinstance(document, dict) and not isinstance(after[name], dict):
+            raise Misconfigured(f"{place}: {name}: phải là một đối tượng JSON · must be a JSON object")
     return after

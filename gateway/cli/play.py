@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from rich.text import Text
 
 from gateway.cli.board import Board, Phase
 from gateway.cli.samples import PROMOTION, WORDS, Piece, day, person, promotion
-from gateway.cli.show import COLOURS, console
+from gateway.cli.show import BREAKER, COLOURS, console
 from gateway.cli.stage import Caller, Stage
 from gateway.cli.verdict import judge, show_dossiers
 from gateway.codes import CsvCodes
@@ -105,7 +107,8 @@ class Play:
             began = time.monotonic()
             self._send(pieces, 5, phase, lambda: f"; {self._portal_words()}")
             self._until_quiet(phase)
-            phase.says = f"{backlog} bản tin chờ đã gửi bù · caught up in {time.monotonic() - began:.0f} s, cầu dao · breaker {self._breaker()}"
+            seconds = time.monotonic() - began
+            phase.says = f"{backlog} bản tin chờ đã gửi bù · caught up in {seconds:.0f} s, cầu dao · breaker {BREAKER[self._breaker()]}"
 
     def _notices(self) -> None:
         with self.board.phase(
@@ -150,7 +153,10 @@ class Play:
                 post.act(event={"order": order, "code": 5, "message": "Phát không thành công: người nhận vắng nhà"})
             published = len(post.act(deliver_all=True)) + len(orders[:2])
             phase.says = f"{len(orders)} bưu gửi · parcels"
-            self._wait(lambda: len(self._heard()) >= published, "the post's feed was not read")
+            self._wait(
+                lambda: len(self._heard()) >= published,
+                "không đọc được hành trình của bưu điện · the post's feed was not read",
+            )
             self._until_quiet(phase)
             phase.says = f"{len(orders)} bưu gửi, {published} sự kiện hành trình · parcels, tracking events"
 
@@ -208,7 +214,7 @@ class Play:
             phase.says = f"còn · left {self._open()}; {self._portal_words()}"
             return self._open() == 0
 
-        self._wait(quiet, "the deliveries did not end")
+        self._wait(quiet, "vẫn còn lượt gửi chưa xong · the deliveries did not end")
 
     def _wait(self, reached: Callable[[], bool], otherwise: str) -> None:
         until = time.monotonic() + PATIENCE
@@ -241,7 +247,7 @@ class Play:
         return row.state if row is not None else "closed"
 
     def _portal_words(self) -> str:
-        return f"chờ Cổng QG · waiting {self._backlog()}, cầu dao · breaker {self._breaker()}"
+        return f"chờ Cổng QG · waiting {self._backlog()}, cầu dao · breaker {BREAKER[self._breaker()]}"
 
     def _counts(self) -> Text:
         if self.ledger is None:
@@ -251,7 +257,7 @@ class Play:
             "delivered": "đã gửi",
             "waiting": "đang chờ",
             "in_doubt": "nghi ngờ",
-            "parked": "chờ người",
+            "parked": "chờ người xử lý",
             "cancelled": "đã hủy",
         }
         parts: list[Any] = [f"Lượt gửi: đã nhận {sums['accepted']} = "]
@@ -276,13 +282,14 @@ class Play:
         at, key = self.stage.address, self.stage.keys["one-stop"]
         code = next(iter(self.stage.twins["one-stop"].book()["knows"]))
         lines = [
-            "", "Vẫn đang chạy; thử · still running; try:",
-            f"  curl -s {at}/readyz",
-            f"  curl -s {at}/api/v1/dossiers/{code} -H 'Authorization: Bearer {key}'",
-            f"  curl -s '{at}/api/v1/status-feed?limit=5' -H 'Authorization: Bearer {self.stage.keys['portal']}'",
-            *(f"  curl -s {twin.address}/_twin/book      # {name}" for name, twin in self.stage.twins.items()),
-            f"  curl -s {self.stage.twins['portal'].address}/_twin/chaos -d '{{\"down\": true}}'      # ngừng Cổng · stop the portal",
-            f"  export LIENTHONG_HOME={self.stage.home}; lienthong flow; lienthong trace {code}",
+            "", "Vẫn đang chạy; mở cửa sổ lệnh khác và thử · still running; in another terminal, try:",
+            f"  curl -sS -w '\\n' {at}/readyz",
+            f"  curl -sS -w '\\n' {at}/api/v1/dossiers/{code} -H 'Authorization: Bearer {key}'",
+            f"  curl -sS -w '\\n' '{at}/api/v1/status-feed?limit=5' -H 'Authorization: Bearer {self.stage.keys['portal']}'",
+            *(f"  curl -sS -w '\\n' {twin.address}/_twin/book      # {name}" for name, twin in self.stage.twins.items()),
+            f"  curl -sS -w '\\n' {self.stage.twins['portal'].address}/_twin/chaos -d '{{\"down\": true}}'      # ngừng Cổng · stop the portal",
+            f"  export PATH={Path(sys.executable).parent}:$PATH LIENTHONG_HOME={self.stage.home}",
+            f"  lienthong flow; lienthong held list; lienthong trace {code}",
             "Ctrl-C để dừng và dọn · to stop and clean up",
         ]  # fmt: skip
         for line in lines:

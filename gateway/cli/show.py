@@ -23,6 +23,7 @@ COLOURS = {
     "open": "bold red",
     "half_open": "yellow",
 }
+BREAKER = {"closed": "đóng · closed", "open": "ngắt · open", "half_open": "dò · half-open"}
 STATES = {
     "delivered": "đã gửi",
     "waiting": "đang chờ",

@@ -12,7 +12,7 @@ from gateway.errors import Misconfigured
 
 
 @click.command(epilog="Ví dụ · Example:  lienthong simulate vnpost_hcc --port 9003 --chaos chậm.json")
-@click.argument("connector")
+@click.argument("connector", metavar="KẾT_NỐI")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Cổng; 0: một cổng trống · 0 takes a free one.")
 @click.option(
     "--chaos",
@@ -28,7 +28,7 @@ def simulate(connector: str, port: int, chaos: Path | None, settings: Path | Non
     """Chạy bản mô phỏng của một đối tác.
 
     Run a partner's twin: strict, with a book of all that was done to it (GET /_twin/book), a chaos profile (GET and POST /_twin/chaos)
-    and acts of its own (POST /_twin/act). CONNECTOR is the name of its connector, such as `mapi`.
+    and acts of its own (POST /_twin/act). Its argument is the name of the connector, such as `mapi`.
     """
     from gateway.cli.running import until_told
     from gateway.simulation import Chaos, Serve

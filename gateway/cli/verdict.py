@@ -18,6 +18,9 @@ from gateway.ledger.conservation import conserve, count
 COLUMNS = (
     ("Hồ sơ · Dossier", 26), ("Thủ tục", 8), ("Cổng tích hợp · Gateway", 24), ("Một cửa", 7), ("Cổng QG", 7), ("Bưu điện", 11),
 )  # fmt: skip
+NARROW = (("Hồ sơ", 25), ("Sổ cái", 6), ("Một cửa", 7), ("Cổng QG", 7), ("Bưu điện", 8))
+"""For a terminal of 80 columns: whole dossier codes, and statuses by their number."""
+WIDE = 118
 LEGEND = """\
 Gửi: bản tin đã đến / phải đến · delivered of all.  Gọi: số lần gọi đối tác · attempts.  Giữ: bản tin bị giữ · held
 ⚠ hệ thống đó nói khác, bản tin trái quy trình của nó bị giữ lại · that system says otherwise, its message is held
@@ -32,17 +35,19 @@ def show_dossiers(console: Console, ledger: Ledger, books: Mapping[str, Book], w
         deliveries = standing.deliveries_of(connection)
         held = Counter(row.dossier for row in standing.held_messages(connection))
     disorder = compare(ledger, books)
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title="Ai tin gì · Who believes what",
+    wide = console.width >= WIDE
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, int(wide), 0, 0), title="Ai tin gì · Who believes what",
                  title_justify="left", title_style="bold")  # fmt: skip
-    for name, width in COLUMNS:
+    for name, width in COLUMNS if wide else NARROW:
         made.add_column(name, no_wrap=True, overflow="ellipsis", width=width)
     for name in ("Gửi", "Gọi", "Giữ"):
         made.add_column(name, justify="right", no_wrap=True)
     made.add_column("Thứ tự", no_wrap=True)
     for row in rows:
         mine = [d for d in deliveries if d.dossier == row.code]
+        told = (row.procedure[:8], f"{row.status} {words[row.status]}") if wide else (str(row.status),)
         made.add_row(
-            row.code, row.procedure[:8], f"{row.status} {words[row.status]}", _same(beliefs.get((row.code, "one-stop")), row.status),
+            row.code, *told, _same(beliefs.get((row.code, "one-stop")), row.status),
             _portal(books["portal"], row), _post(books["vnpost"], row.code), f"{sum(d.state == 'delivered' for d in mine)}/{len(mine)}",
             str(sum(d.tries for d in mine)), str(held[row.code] or ""), _order(row.code, mine, disorder),
         )  # fmt: skip

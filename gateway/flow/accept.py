@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from gateway.canonical import Canonical
 from gateway.config import PartnerFile
 from gateway.errors import Fault, Refused
 from gateway.flow.entry import Entry
 from gateway.flow.letter import Letter
-from gateway.flow.validate import check_facts, check_rights, read_canonical
+from gateway.flow.validate import check_facts, check_rights, read_canonical, unknown_codes
 from gateway.ledger import facts as ledger_facts
 from gateway.ledger.messages import storable
 from gateway.ledger.opening import Clash
@@ -78,13 +79,25 @@ class Acceptance:
         if submission.problem:
             raise Refused(submission.problem)
         gateway = self.gateway
-        canonical = read_canonical(submission.body)
+        canonical = self._canonical(submission)
         if because is None:
             check_rights(self.partner, canonical)
         missing = missing or gateway.files.missing
-        check_facts(canonical, gateway.codes, self.now, gateway.config.settings.future_seconds, missing)
+        check_facts(
+            canonical, submission.body or {}, gateway.codes, self.now, gateway.config.settings.future_seconds, missing
+        )
         text = canonical.model_dump_json(exclude_none=True)
         return Letter(submission, canonical, text, json.loads(text), _digest(submission), key, trace, because)
+
+    def _canonical(self, submission: Submission) -> Canonical:
+        try:
+            return read_canonical(submission.body)
+        except Refused as refused:
+            if not isinstance(submission.body, Mapping):
+                raise
+            told = {fault.pointer for fault in refused.faults}
+            more = [f for f in unknown_codes(submission.body, self.gateway.codes) if f.pointer not in told]
+            raise Refused([*refused.faults, *more]) from None
 
     def unreadable(self, submission: Submission, faults: Sequence[Fault]) -> Letter:
         """What is kept, and held, of something that cannot be taken."""

@@ -26,6 +26,8 @@ from gateway.ports import Found, Parcel
 
 log = structlog.get_logger("deliver")
 
+GATHER = 0.02  # seconds between two looks at calls under way: what ends close together is settled, and followed up, in one transaction
+
 
 class LeaseLost(Exception):
     """Another worker has this lane now. Whatever this one was doing, it writes nothing more."""
@@ -54,6 +56,8 @@ class Courier:
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(self.policy.concurrency, thread_name_prefix=f"to-{destination}")
         self.together: int = getattr(self.outbound, "together", 1)
+        self._least = 2 * self.policy.concurrency * self.together
+        self._room = self._least  # lanes held at a time: more while calls end faster than we look at them
         self._flying: dict[Future[list[Tried]], int] = {}  # calls under way, and how many lanes each carries
 
     def ring(self) -> None:
@@ -68,19 +72,25 @@ class Courier:
         while not self._stop.is_set():
             try:
                 while self.step() and not self._stop.is_set():
-                    pass
+                    self._stop.wait(GATHER)
             except LedgerAway as away:
                 log.error("ledger_away", destination=self.destination, error=str(away))
                 self._stop.wait(1.0)
                 continue
             self._bell.wait(timeout=5.0)
+            if self._flying:
+                self._stop.wait(GATHER)
             self._bell.clear()
         self._drain()
 
     def step(self) -> bool:
         """Settle the calls that have ended, then fill the free places. False when there was nothing to do."""
-        landed = self._land([f for f in self._flying if f.done()])
-        free = 2 * self.policy.concurrency * self.together - sum(self._flying.values())
+        done = [f for f in self._flying if f.done()]
+        ended = sum(self._flying[f] for f in done)
+        landed = self._land(done)
+        if landed:
+            self._room = max(self._least, min(self.policy.batch, 2 * ended))
+        free = self._room - sum(self._flying.values())
         if free < self.policy.concurrency or self._stop.is_set():
             return landed
         jobs = self._take(min(free, self.policy.batch))

@@ -95,7 +95,8 @@ def settle(ledger_: Ledger, destination: str, tried: Sequence[Tried], policy: De
     with ledger_.write() as connection:
         # Two workers that settle the same lanes lock them in the same order, whatever order their calls ended in.
         tried = sorted(tried, key=lambda t: t.lease.dossier)
-        held = [t for t in tried if ledger.holds(connection, t.lease)]
+        mine = ledger.held(connection, destination, [t.lease for t in tried])
+        held = [t for t in tried if t.lease.attempt in mine]
         endings = [decide(t, policy, now) for t in held]
         ledger.write_endings(connection, endings, now)
         called = [t for t in held if not ours(t.result)]

@@ -10,9 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 from gateway.canonical import TYPES, Canonical, DossierSubmitted, any_message
 from gateway.canonical.faults import faults_of, pointer
+from gateway.canonical.rules import broken_rules
+from gateway.canonical.scalars import read_instant
 from gateway.config import PartnerFile
 from gateway.errors import Fault, Forbidden, Refused
 from gateway.ports import Codes
@@ -45,6 +48,12 @@ def check_rights(partner: PartnerFile, message: Canonical) -> None:
             ]
         )
     if isinstance(message, DossierSubmitted):
+        if message.origin not in partner.origins:
+            words = (
+                f"đối tác {partner.id} không gửi hồ sơ gốc {message.origin}",
+                f"partner {partner.id} sends no dossier of origin {message.origin}",
+            )
+            raise Forbidden([Fault("/origin", "origin-not-allowed", *words)])
         units = [("/received_by/code", message.received_by.code), ("/handled_by/code", message.handled_by.code)]
         foreign = [(p, c) for p, c in units if not any(fnmatchcase(c, pattern) for pattern in partner.organisations)]
         if foreign:
@@ -63,6 +72,7 @@ def check_rights(partner: PartnerFile, message: Canonical) -> None:
 
 def check_facts(
     message: Canonical,
+    body: Mapping[str, Any],
     codes: Codes,
     now: datetime,
     future_seconds: float,
@@ -79,8 +89,8 @@ def check_facts(
                 "the event lies in the future of the gateway's clock",
             )
         )
-    if isinstance(message, DossierSubmitted):
-        faults += _unknown_codes(message, codes)
+    faults += broken_rules(message)
+    faults += unknown_codes(body, codes)
     faults += _unreachable_links(message)
     files = _files(message)
     absent = missing_files({sha for _, sha in files}) if files else set()
@@ -98,28 +108,40 @@ def check_facts(
         raise Refused(faults)
 
 
-def _unknown_codes(message: DossierSubmitted, codes: Codes) -> list[Fault]:
-    at = message.deadlines.received_at or message.submitted_at
-    asked = [
-        ("/procedure/code", "procedures", message.procedure.code, "thủ tục", "procedure"),
-        ("/received_by/code", "organisations", message.received_by.code, "đơn vị", "organisation"),
-        ("/handled_by/code", "organisations", message.handled_by.code, "đơn vị", "organisation"),
-    ]
-    if message.filed_at:
-        asked.append(("/filed_at/code", "organisations", message.filed_at.code, "đơn vị", "organisation"))
-    for place, person in (("applicant", message.applicant), ("delegate", message.delegate)):
-        if person and person.address:
-            asked.append((f"/{place}/address/province", "provinces", person.address.province, "tỉnh", "province"))
-    return [
-        Fault(
-            p,
-            f"unknown-{en}",
-            f"không có {vi} {code} trong danh mục có hiệu lực",
-            f"{en} {code} is not in the code list in force",
-        )
-        for p, listname, code, vi, en in asked
-        if codes.find(listname, code, at) is None
-    ]
+_CODED = (
+    ("procedures", "procedure/code", "thủ tục", "procedure"),
+    ("organisations", "received_by/code", "đơn vị", "organisation"),
+    ("organisations", "handled_by/code", "đơn vị", "organisation"),
+    ("organisations", "filed_at/code", "đơn vị", "organisation"),
+    ("provinces", "applicant/address/province", "tỉnh", "province"),
+    ("provinces", "delegate/address/province", "tỉnh", "province"),
+)
+
+
+def unknown_codes(body: Mapping[str, Any], codes: Codes) -> list[Fault]:
+    """Codes of a dossier's body that are not in the lists in force at its reception. Asked of what came, be the rest of it valid or not."""
+    at = _instant(body, "deadlines/received_at") or _instant(body, "submitted_at")
+    faults = []
+    for listname, path, vi, en in _CODED if body.get("type") == "DossierSubmitted" else ():
+        code = _at(body, path)
+        if isinstance(code, str) and codes.find(listname, code, at) is None:
+            words = f"không có {vi} {code} trong danh mục có hiệu lực", f"{en} {code} is not in the code list in force"
+            faults.append(Fault(f"/{path}", f"unknown-{en}", *words))
+    return faults
+
+
+def _at(body: Any, path: str) -> Any:
+    for name in path.split("/"):
+        body = body.get(name) if isinstance(body, Mapping) else None
+    return body
+
+
+def _instant(body: Mapping[str, Any], path: str) -> datetime | None:
+    value = _at(body, path)
+    try:
+        return read_instant(value) if isinstance(value, str) else None
+    except PydanticCustomError:
+        return None  # its own fault is told already
 
 
 def _unreachable_links(message: Canonical) -> list[Fault]:

@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from gateway.ledger.messages import insert_for
+from gateway.ledger.prepared import Prepared
 from gateway.ledger.tables import acts, cursors, lanes, leaders, messages, nonces
 
 _HAS_LANE = select(lanes.c.open).where(lanes.c.destination == bindparam("d"), lanes.c.dossier == bindparam("c"))
-_BODY = select(messages.c.body).where(messages.c.seq == bindparam("seq"))
+_BODY = Prepared(select(messages.c.body).where(messages.c.seq == bindparam("seq")))
 
 
 def has_lane(connection: Connection, destination: str, dossier: str) -> bool:
@@ -22,7 +23,8 @@ def has_lane(connection: Connection, destination: str, dossier: str) -> bool:
 
 def body_of(connection: Connection, seq: int) -> dict[str, Any]:
     """The canonical body of message `seq`."""
-    body: dict[str, Any] = json.loads(connection.execute(_BODY, {"seq": seq}).scalar_one())
+    (row,) = _BODY.rows(connection, {"seq": seq})
+    body: dict[str, Any] = json.loads(row.body)
     return body
 
 

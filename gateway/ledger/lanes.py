@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, func, insert, literal_column, not_, or_, select, update
 
 from gateway.ledger.messages import insert_for, note_beliefs
+from gateway.ledger.prepared import Prepared
 from gateway.ledger.tables import OPEN, attempts, breakers, deliveries, lanes, messages
 
 
@@ -50,23 +51,23 @@ _DUE = (
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )
-_LEASE = (
+_LEASE = Prepared(
     update(lanes)
     .where(lanes.c.destination == bindparam("b_destination"), lanes.c.dossier == bindparam("b_dossier"))
     .values(fence=lanes.c.fence + 1, lease_until=bindparam("b_until"))
 )
-_PROLONG = (
+_PROLONG = Prepared(
     update(lanes)
     .where(lanes.c.destination == bindparam("b_destination"), lanes.c.dossier == bindparam("b_dossier"))
     .values(lease_until=bindparam("b_until"))
 )
-_OPEN_ATTEMPT = insert(attempts).returning(attempts.c.id)
+_OPEN_ATTEMPTS = insert(attempts).returning(attempts.c.id, attempts.c.delivery)
 _CLOSE_CRASHED = (
     update(attempts)
     .where(attempts.c.id == bindparam("b_id"), attempts.c.ended_at.is_(None))
     .values(ended_at=bindparam("b_now"), outcome="ask_first", code="crash", reason="the worker ended during the call")
 )
-_START = (
+_START = Prepared(
     update(deliveries)
     .where(deliveries.c.id == bindparam("b_id"))
     .values(
@@ -87,76 +88,102 @@ def take(
         return []
     heads = _heads(connection, destination, [row.dossier for row in due])
     until = now + timedelta(seconds=lease_seconds)
-    connection.execute(
-        _LEASE, [{"b_destination": destination, "b_dossier": row.dossier, "b_until": until} for row in due]
+    _LEASE.run_many(
+        connection, [{"b_destination": destination, "b_dossier": row.dossier, "b_until": until} for row in due]
     )
     crashed = [{"b_id": h.open_attempt, "b_now": now} for h in heads.values() if h.open_attempt is not None]
     if crashed:
         connection.execute(_CLOSE_CRASHED, crashed)
-    return [
-        _start(connection, destination, row, heads[row.dossier], worker, now) for row in due if row.dossier in heads
-    ]
+    return _start(
+        connection, destination, [(row, heads[row.dossier]) for row in due if row.dossier in heads], worker, now
+    )
+
+
+_FIRST = (
+    select(deliveries.c.dossier, func.min(deliveries.c.message_seq).label("seq"))
+    .where(
+        deliveries.c.destination == bindparam("destination"),
+        deliveries.c.dossier.in_(bindparam("dossiers", expanding=True)),
+        deliveries.c.state.in_(OPEN),
+    )
+    .group_by(deliveries.c.dossier)
+    .subquery()
+)
+_HEADS = select(deliveries).join(
+    _FIRST,
+    and_(
+        deliveries.c.dossier == _FIRST.c.dossier,
+        deliveries.c.message_seq == _FIRST.c.seq,
+        deliveries.c.destination == bindparam("destination"),
+    ),
+)
 
 
 def _heads(connection: Connection, destination: str, codes: Sequence[str]) -> dict[str, Any]:
-    first = (
-        select(deliveries.c.dossier, func.min(deliveries.c.message_seq).label("seq"))
-        .where(deliveries.c.destination == destination, deliveries.c.dossier.in_(codes), deliveries.c.state.in_(OPEN))
-        .group_by(deliveries.c.dossier)
-        .subquery()
-    )
-    statement = select(deliveries).join(
-        first,
-        and_(
-            deliveries.c.dossier == first.c.dossier,
-            deliveries.c.message_seq == first.c.seq,
-            deliveries.c.destination == destination,
-        ),
-    )
-    return {row.dossier: row for row in connection.execute(statement)}
+    rows = connection.execute(_HEADS, {"destination": destination, "dossiers": codes})
+    return {row.dossier: row for row in rows}
 
 
-def _start(connection: Connection, destination: str, lane: Any, head: Any, worker: str, now: datetime) -> Lease:
-    in_doubt = head.state == "in_doubt" or head.open_attempt is not None
-    row = {
-        "delivery": head.id,
-        "fence": lane.fence + 1,
-        "kind": "ask" if in_doubt else "send",
-        "worker": worker,
-        "started_at": now,
-    }
-    attempt = int(connection.execute(_OPEN_ATTEMPT, row).scalar_one())
-    connection.execute(
-        _START,
+def _start(
+    connection: Connection, destination: str, taken: Sequence[tuple[Any, Any]], worker: str, now: datetime
+) -> list[Lease]:
+    """Write an attempt for each lane and the delivery at its head."""
+    if not taken:
+        return []
+    doubts = {head.id: head.state == "in_doubt" or head.open_attempt is not None for _, head in taken}
+    rows = [
         {
-            "b_id": head.id,
-            "b_attempt": attempt,
-            "b_send": int(not in_doubt),
-            "b_ask": int(in_doubt),
-            "b_state": "in_doubt" if in_doubt else "waiting",
-        },
+            "delivery": head.id,
+            "fence": lane.fence + 1,
+            "kind": "ask" if doubts[head.id] else "send",
+            "worker": worker,
+            "started_at": now,
+        }
+        for lane, head in taken
+    ]
+    opened = {row.delivery: int(row.id) for row in connection.execute(_OPEN_ATTEMPTS, rows)}
+    _START.run_many(
+        connection,
+        [
+            {
+                "b_id": delivery,
+                "b_attempt": opened[delivery],
+                "b_send": int(not in_doubt),
+                "b_ask": int(in_doubt),
+                "b_state": "in_doubt" if in_doubt else "waiting",
+            }
+            for delivery, in_doubt in doubts.items()
+        ],
     )
-    return Lease(
-        destination, lane.dossier, lane.fence + 1, head.id, head.message_seq, attempt, head.attempts + (not in_doubt), head.asks + in_doubt,
-        in_doubt, json.loads(head.steps or "{}"), json.loads(head.edited) if head.edited else None, lane.delivered > 0,
-    )  # fmt: skip
+    return [
+        Lease(
+            destination, lane.dossier, lane.fence + 1, head.id, head.message_seq, opened[head.id], head.attempts + (not doubts[head.id]),
+            head.asks + doubts[head.id], doubts[head.id], json.loads(head.steps or "{}"),
+            json.loads(head.edited) if head.edited else None, lane.delivered > 0,
+        )
+        for lane, head in taken
+    ]  # fmt: skip
 
 
-_HOLDS = (
-    select(lanes.c.fence)
+_HELD = (
+    select(lanes.c.dossier, lanes.c.fence)
     .where(
         lanes.c.destination == bindparam("destination"),
-        lanes.c.dossier == bindparam("dossier"),
+        lanes.c.dossier.in_(bindparam("dossiers", expanding=True)),
         lanes.c.lease_until.is_not(None),  # settled already: a commit may be done though its answer was lost
     )
+    .order_by(lanes.c.dossier)  # two workers with the same lanes lock them in the same order
     .with_for_update()
 )
 
 
-def holds(connection: Connection, lease: Lease) -> bool:
-    """Is this still the newest lease of its lane? A worker that was away too long has lost it and may write nothing."""
-    fence = connection.execute(_HOLDS, {"destination": lease.destination, "dossier": lease.dossier}).scalar()
-    return fence == lease.fence
+def held(connection: Connection, destination: str, leases: Sequence[Lease]) -> set[int]:
+    """The attempts whose lease is still the newest of its lane; those lanes are locked. A worker away too long may write nothing."""
+    if not leases:
+        return set()
+    rows = connection.execute(_HELD, {"destination": destination, "dossiers": [lease.dossier for lease in leases]})
+    fences = {row.dossier: row.fence for row in rows}
+    return {lease.attempt for lease in leases if fences.get(lease.dossier) == lease.fence}
 
 
 def remember(connection: Connection, lease: Lease, steps: dict[str, Any]) -> None:
@@ -166,14 +193,14 @@ def remember(connection: Connection, lease: Lease, steps: dict[str, Any]) -> Non
 
 def prolong(connection: Connection, lease: Lease, until: datetime) -> bool:
     """Hold a lane longer; False when its lease is lost."""
-    if not holds(connection, lease):
+    if not held(connection, lease.destination, [lease]):
         return False
     row = {"b_destination": lease.destination, "b_dossier": lease.dossier, "b_until": until}
-    connection.execute(_PROLONG, row)
+    _PROLONG.run(connection, row)
     return True
 
 
-_CLOSE = (
+_CLOSE = Prepared(
     update(attempts)
     .where(attempts.c.id == bindparam("b_id"))
     .values(
@@ -182,7 +209,7 @@ _CLOSE = (
         kind=bindparam("b_kind"),
     )
 )  # fmt: skip
-_DELIVERY = (
+_DELIVERY = Prepared(
     update(deliveries)
     .where(deliveries.c.id == bindparam("b_id"))
     .values(
@@ -192,7 +219,7 @@ _DELIVERY = (
         asks=deliveries.c.asks - bindparam("b_unanswered"),
     )
 )  # fmt: skip
-_LANE = (
+_LANE = Prepared(
     update(lanes)
     .where(lanes.c.destination == bindparam("b_destination"), lanes.c.dossier == bindparam("b_dossier"))
     .values(
@@ -225,8 +252,8 @@ def write_endings(connection: Connection, endings: Sequence[Ending], now: dateti
     """Close the attempts, move the deliveries, free the lanes, note what the destinations were told. The fences were checked before."""
     if not endings:
         return
-    connection.execute(
-        _CLOSE,
+    _CLOSE.run_many(
+        connection,
         [
             {
                 "b_id": e.lease.attempt,
@@ -240,8 +267,8 @@ def write_endings(connection: Connection, endings: Sequence[Ending], now: dateti
             for e in endings
         ],
     )
-    connection.execute(
-        _DELIVERY,
+    _DELIVERY.run_many(
+        connection,
         [
             {
                 "b_id": e.lease.delivery, "b_state": e.state, "b_reason": e.reason or None, "b_code": e.code or None, "b_reference": e.reference,
@@ -252,8 +279,8 @@ def write_endings(connection: Connection, endings: Sequence[Ending], now: dateti
             for e in endings
         ],
     )  # fmt: skip
-    connection.execute(
-        _LANE,
+    _LANE.run_many(
+        connection,
         [
             {
                 "b_destination": e.lease.destination, "b_dossier": e.lease.dossier, "b_done": int(e.state == "delivered"),
@@ -265,15 +292,19 @@ def write_endings(connection: Connection, endings: Sequence[Ending], now: dateti
     _note_told(connection, [e.lease for e in endings if e.state == "delivered"], now)
 
 
+_TOLD = select(
+    messages.c.seq, messages.c.id, messages.c.type, messages.c.event_time, messages.c.body, messages.c.dossier
+).where(
+    messages.c.seq.in_(bindparam("seqs", expanding=True)), messages.c.type.in_(("StatusChanged", "DossierSubmitted"))
+)
+
+
 def _note_told(connection: Connection, leases: Sequence[Lease], now: datetime) -> None:
     """A destination that took a status believes it now."""
     if not leases:
         return
-    by_seq = {lease.message_seq: lease for lease in leases}
-    statement = select(
-        messages.c.seq, messages.c.id, messages.c.type, messages.c.event_time, messages.c.body, messages.c.dossier
-    ).where(messages.c.seq.in_(list(by_seq)), messages.c.type.in_(("StatusChanged", "DossierSubmitted")))
-    told = {row.seq: row for row in connection.execute(statement)}
+    seqs = [lease.message_seq for lease in leases]
+    told = {row.seq: row for row in connection.execute(_TOLD, {"seqs": seqs})}
     rows = []
     for lease in leases:
         row = told.get(lease.message_seq)

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, case, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.ledger.prepared import Prepared
 from gateway.ledger.tables import FAR, beliefs, deliveries, dossiers, lanes, messages, statuses
 from gateway.message import Message
 
@@ -51,11 +52,15 @@ class Earlier:
     destinations: Sequence[str]
 
 
-_EARLIER = select(*_ROW, messages.c.digest).where(
-    messages.c.source == bindparam("source"), messages.c.source_id == bindparam("source_id")
+_EARLIER = Prepared(
+    select(*_ROW, messages.c.digest).where(
+        messages.c.source == bindparam("source"), messages.c.source_id == bindparam("source_id")
+    )
 )
-_EARLIER_KEY = select(*_ROW, messages.c.digest).where(
-    messages.c.source == bindparam("source"), messages.c.idempotency_key == bindparam("key")
+_EARLIER_KEY = Prepared(
+    select(*_ROW, messages.c.digest).where(
+        messages.c.source == bindparam("source"), messages.c.idempotency_key == bindparam("key")
+    )
 )
 _DESTINATIONS = (
     select(deliveries.c.destination).where(deliveries.c.message_seq == bindparam("seq")).order_by(deliveries.c.id)
@@ -64,10 +69,10 @@ _DESTINATIONS = (
 
 def find_earlier(connection: Connection, source: str, source_id: str, key: str | None) -> Earlier | None:
     """What came before under this source and id, or under this idempotency key."""
-    row = connection.execute(_EARLIER, {"source": source, "source_id": source_id}).first()
+    row = _EARLIER.first(connection, {"source": source, "source_id": source_id})
     by_key = False
     if row is None and key is not None:
-        row = connection.execute(_EARLIER_KEY, {"source": source, "key": key}).first()
+        row = _EARLIER_KEY.first(connection, {"source": source, "key": key})
         by_key = row is not None
     if row is None:
         return None
@@ -75,30 +80,32 @@ def find_earlier(connection: Connection, source: str, source_id: str, key: str |
     return Earlier(read_message(row), row.digest, by_key, to)
 
 
-_LOCKED = select(dossiers).where(dossiers.c.code == bindparam("wanted")).with_for_update()
+_LOCKED = Prepared(select(dossiers).where(dossiers.c.code == bindparam("wanted")).with_for_update())
 
 
 def lock_dossier(connection: Connection, code: str) -> Any | None:
     """The dossier's row, locked until the transaction ends; None if there is none yet."""
-    return connection.execute(_LOCKED, {"wanted": code}).first()
+    return _LOCKED.first(connection, {"wanted": code})
 
 
-_INSERT_DOSSIER = insert(dossiers)
+_INSERT_DOSSIER = Prepared(insert(dossiers))
 
 
 def add_dossier(connection: Connection, row: dict[str, Any]) -> None:
     """A unique violation means that a twin request was first; the transaction must be tried again."""
-    connection.execute(_INSERT_DOSSIER, row)
+    _INSERT_DOSSIER.run(connection, row)
 
 
 _BY_CODE = update(dossiers).where(dossiers.c.code == bindparam("b_code"))
 _AMEND = _BY_CODE.values(newest=bindparam("b_seq"), due_at=bindparam("b_due"))
 _PROMISE = _BY_CODE.values(due_at=bindparam("b_due"))
-_MOVE = _BY_CODE.values(
-    status=bindparam("b_status"),
-    status_time=bindparam("b_when"),
-    status_seq=bindparam("b_seq"),
-    due_at=bindparam("b_due"),
+_MOVE = Prepared(
+    _BY_CODE.values(
+        status=bindparam("b_status"),
+        status_time=bindparam("b_when"),
+        status_seq=bindparam("b_seq"),
+        due_at=bindparam("b_due"),
+    )
 )
 
 
@@ -115,22 +122,23 @@ def promise_dossier(connection: Connection, code: str, due: datetime | None) -> 
 def move_dossier(connection: Connection, message: Message, status: int, due: datetime | None) -> None:
     """An applied status event."""
     row = {"b_code": message.dossier, "b_status": status, "b_when": message.event_time, "b_seq": message.seq}
-    connection.execute(_MOVE, row | {"b_due": due})
+    _MOVE.run(connection, row | {"b_due": due})
 
 
-_INSERT_MESSAGE = insert(messages).returning(messages.c.seq)
+_INSERT_MESSAGE = Prepared(insert(messages).returning(messages.c.seq))
 
 
 def add_message(connection: Connection, row: dict[str, Any]) -> int:
     """Its number in the ledger. A unique violation means that a twin request was first; the transaction must be tried again."""
-    return int(connection.execute(_INSERT_MESSAGE, row).scalar_one())
+    (made,) = _INSERT_MESSAGE.rows(connection, row)
+    return int(made.seq)
 
 
-_INSERT_STATUS = insert(statuses)
+_INSERT_STATUS = Prepared(insert(statuses))
 
 
 def add_status(connection: Connection, row: dict[str, Any]) -> None:
-    connection.execute(_INSERT_STATUS, row)
+    _INSERT_STATUS.run(connection, row)
 
 
 def _upsert_belief(make: Any) -> Any:
@@ -143,13 +151,12 @@ def _upsert_belief(make: Any) -> Any:
     )
 
 
-_BELIEF = {"sqlite": _upsert_belief(sqlite.insert), "postgresql": _upsert_belief(postgresql.insert)}
+_BELIEF = Prepared({"sqlite": _upsert_belief(sqlite.insert), "postgresql": _upsert_belief(postgresql.insert)})
 
 
 def note_beliefs(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """What systems said, or were told. An older event never overwrites a newer one."""
-    if rows:
-        connection.execute(_BELIEF[connection.dialect.name], rows)
+    _BELIEF.run_many(connection, rows)
 
 
 def _upsert_lane(make: Any) -> Any:
@@ -162,18 +169,16 @@ def _upsert_lane(make: Any) -> Any:
     )
 
 
-_LANE = {"sqlite": _upsert_lane(sqlite.insert), "postgresql": _upsert_lane(postgresql.insert)}
-_INSERT_DELIVERY = insert(deliveries)
+_LANE = Prepared({"sqlite": _upsert_lane(sqlite.insert), "postgresql": _upsert_lane(postgresql.insert)})
+_INSERT_DELIVERY = Prepared(insert(deliveries).inline())
 
 
 def add_deliveries(
     connection: Connection, seq: int, dossier: str, destinations: Sequence[str], now: datetime, urgency: datetime | None
 ) -> None:
     """One delivery per destination, and its lane opened or lengthened."""
-    if not destinations:
-        return
-    connection.execute(
-        _INSERT_DELIVERY,
+    _INSERT_DELIVERY.run_many(
+        connection,
         [
             {
                 "message_seq": seq,
@@ -188,8 +193,8 @@ def add_deliveries(
             for d in destinations
         ],
     )
-    connection.execute(
-        _LANE[connection.dialect.name],
+    _LANE.run_many(
+        connection,
         [
             {
                 "destination": d,
@@ -206,7 +211,7 @@ def add_deliveries(
     )
 
 
-_HISTORY = (
+_HISTORY = Prepared(
     select(*_ROW)
     .where(messages.c.dossier == bindparam("dossier"), messages.c.seq < bindparam("before"))
     .order_by(messages.c.seq)
@@ -215,14 +220,16 @@ _HISTORY = (
 
 def history(connection: Connection, dossier: str, before: int) -> list[Message]:
     """The dossier's messages before `before`, oldest first."""
-    return [read_message(r) for r in connection.execute(_HISTORY, {"dossier": dossier, "before": before})]
+    return [read_message(r) for r in _HISTORY.rows(connection, {"dossier": dossier, "before": before})]
+
+
+_HISTORIES = select(*_ROW).where(messages.c.dossier.in_(bindparam("dossiers", expanding=True))).order_by(messages.c.seq)
 
 
 def histories(connection: Connection, codes: Iterable[str]) -> dict[str, list[Message]]:
     """All messages of several dossiers, oldest first."""
     found: dict[str, list[Message]] = {}
-    statement = select(*_ROW).where(messages.c.dossier.in_(list(codes))).order_by(messages.c.seq)
-    for row in connection.execute(statement):
+    for row in connection.execute(_HISTORIES, {"dossiers": list(codes)}):
         found.setdefault(row.dossier, []).append(read_message(row))
     return found
 

@@ -250,7 +250,8 @@ def parse(raw: bytes) -> Any:
     except RecursionError:
         raise _too_deep() from None
     except ValueError as error:
-        raise BadRequest.of("", "not-json", f"không phải JSON: {error}", f"not JSON: {error}") from None
+        place = f" (ký tự thứ {error.pos + 1})" if isinstance(error, json.JSONDecodeError) else ""
+        raise BadRequest.of("", "not-json", f"không phải JSON hợp lệ{place}", f"not JSON: {error}") from None
     # Each level costs a bracket: fewer brackets than levels allowed cannot be too deep, and most bodies need no walk.
     if raw.count(b"{") + raw.count(b"[") > DEEPEST and _deeper(value, DEEPEST):
         raise _too_deep()

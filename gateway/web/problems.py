@@ -157,7 +157,13 @@ def _on_http(error: HTTPException) -> Response:
     if allowed:
         headers["Allow"] = ", ".join(sorted(allowed))
     _, title, title_en = _TITLES.get(status, ("", error.name, error.name))
-    return answer_status(status, title, title_en, headers)
+    detail, detail_en = title, title_en
+    if status == 404:
+        detail, detail_en = "cổng không có đường dẫn này; xem /openapi.json", "there is no such path; see /openapi.json"
+    elif allowed:
+        methods = ", ".join(sorted(set(allowed) - {"HEAD", "OPTIONS"}))
+        detail, detail_en = f"đường dẫn này chỉ nhận {methods}", f"this path takes only {methods}"
+    return answer_status(status, detail, detail_en, headers)
 
 
 def _on_away(error: LedgerAway) -> Response:
@@ -165,12 +171,16 @@ def _on_away(error: LedgerAway) -> Response:
         return _full()
     log.error("ledger_away", route=request.endpoint)
     later = {"Retry-After": str(RETRY_SECONDS)}
-    return answer_status(503, "sổ cái tạm thời không trả lời, hãy gửi lại sau", "the ledger is away, try later", later)
+    return answer_status(
+        503, "cơ sở dữ liệu của cổng tạm thời không trả lời, hãy gửi lại sau", "the ledger is away, try later", later
+    )
 
 
 def _on_clash(_error: Clash) -> Response:
     later = {"Retry-After": "1"}
-    return answer_status(503, "có yêu cầu trùng cùng lúc, hãy gửi lại", "a twin request was first, try again", later)
+    return answer_status(
+        503, "một yêu cầu trùng vừa đến trước, hãy gửi lại", "a request like this one came first, send it again", later
+    )
 
 
 def _on_system(error: OSError) -> Response:
@@ -187,7 +197,9 @@ def _on_fault(error: Exception) -> Response:
     log.error("request_failed", route=request.endpoint, method=request.method, exc_info=error)
     if isinstance(error, Misconfigured):
         return answer_status(500, "cấu hình của cổng có lỗi", "the gateway's configuration is wrong")
-    return answer_status(500, "lỗi không lường trước, đã được ghi lại", "an unforeseen fault; it was recorded")
+    return answer_status(
+        500, "cổng gặp lỗi ngoài dự kiến, đã được ghi vào nhật ký", "an unforeseen fault; it was recorded"
+    )
 
 
 __all__ = [

@@ -92,6 +92,24 @@ def test_unknown_codes_are_errors_not_empty_strings(house: House) -> None:
     }  # fmt: skip
 
 
+def test_codes_times_and_shape_are_told_together(house: House) -> None:
+    body = dossier(channel=7)
+    body["procedure"]["code"] = "9.999999"
+
+    with pytest.raises(Refused) as refused:
+        house.accept("one-stop", body)
+    assert {f.pointer for f in refused.value.faults} == {"/channel", "/procedure/code"}
+
+    with pytest.raises(Refused) as refused:
+        house.accept("one-stop", body | {"channel": 1, "deadlines": {}, "event_time": "2027-01-05T09:30:00+07:00"})
+    assert {f.pointer for f in refused.value.faults} == {"/procedure/code", "/deadlines/received_at", "/event_time"}
+
+
+def test_a_partner_sends_dossiers_of_its_own_origin_only(house: House) -> None:
+    with pytest.raises(Forbidden):
+        house.accept("one-stop", dossier(origin="portal"))
+
+
 def test_an_event_from_the_future_is_refused(house: House) -> None:
     house.accept("one-stop", dossier())
 
