@@ -1,6 +1,6 @@
 """A partner's answers as data: HTTP status, code and text to an outcome, the first matching row wins.
 
-A row of ``outcomes.toml``; every condition may be left out, `outcome` and `why` may not::
+A row of ``outcomes.toml``; every condition may be left out, `outcome` and the three sentences may not::
 
     [[rule]]
     call = ["order"]            # the connector's name of the call
@@ -11,7 +11,9 @@ A row of ``outcomes.toml``; every condition may be left out, `outcome` and `why`
     outcome = "delivered"       # delivered | duplicate | try_later | ask_first | rejected | unclassified
     then = "update"             # a word of the connector's own: it goes on from here instead of ending
     wait = 3600                 # try_later: seconds, unless the partner names its own
-    why = "One sentence, with its source and how sure it is; unique in the file."
+    say = "Nghĩa là gì và phải làm gì, cho người xử lý; nhiều nhất 120 ký tự."
+    say_en = "What it means and what to do, for the person who must act; at most 120 characters."
+    why = "For developers: one sentence, with its source and how sure it is; unique in the file."
 
 An answer that no row knows is `unclassified`: kept, parked and counted, so that someone adds a row.
 """
@@ -35,18 +37,29 @@ _RAISED: dict[str, type[DeliveryError]] = {
     "unclassified": Unclassified,
 }
 OUTCOMES = ("delivered", "duplicate", *_RAISED)
-_KEYS = {"call", "http", "code", "text", "again", "outcome", "then", "wait", "why"}
+_KEYS = {"call", "http", "code", "text", "again", "outcome", "then", "wait", "say", "say_en", "why"}
+_SAY_MOST = 120
+_ANSWER_SHOWN = 160
 _STATUS_CLASS = re.compile(r"[1-5]xx")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an answer means. `rule` is the `why` of the row that decided, "" when none did."""
+    """What an answer means. `rule` is the `why` of the row that decided, "" when none did; `say` and `say_en` are for people."""
 
     outcome: str
     then: str | None = None
     rule: str = ""
     wait: float | None = None
+    say: str = ""
+    say_en: str = ""
+
+
+NO_RULE = Verdict(
+    "unclassified",
+    say="Chưa có quy tắc nào cho câu trả lời này; cán bộ xem lại và báo quản trị bổ sung quy tắc.",
+    say_en="No rule knows this answer; look at it, and have the operator add a rule.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +122,17 @@ class Outcomes:
         return cls(rules)
 
     @property
-    def whys(self) -> Sequence[str]:
-        """Every row's `why`, in order: what samples are counted against."""
-        return [rule.verdict.rule for rule in self._rules]
+    def verdicts(self) -> Sequence[Verdict]:
+        """Every row's verdict, in order: what samples are counted against."""
+        return [rule.verdict for rule in self._rules]
 
     def judge(self, call: str, *, http: int, code: str | int = "", text: str = "", again: bool = False) -> Verdict:
-        """The first matching row's verdict; without one, `unclassified`."""
+        """The first matching row's verdict; without one, `NO_RULE`."""
         code, text = str(code), unicodedata.normalize("NFC", text)
         for rule in self._rules:
             if rule.fits(call, http, code, text, again):
                 return rule.verdict
-        return Verdict("unclassified")
+        return NO_RULE
 
     def settle(
         self,
@@ -136,19 +149,24 @@ class Outcomes:
 
         A verdict with `then` is returned whatever its outcome: the connector goes on. `answer` is the excerpt
         kept with the attempt, `retry_after` what the partner asked for in seconds; it goes before the row's
-        `wait`.
+        `wait`. The reason is for people: the call, the partner's own words shortened, `say` and `say_en`.
         """
         verdict = self.judge(call, http=http, code=code, text=text, again=again)
         error = _RAISED.get(verdict.outcome)
         if error is None or verdict.then is not None:
             return verdict
-        said = " ".join(part for part in (f"HTTP {http}", str(code), text[:300]) if part)
+        said = " ".join(part for part in (f"HTTP {http}", str(code), _shorten(text)) if part)
         raise error(
-            f"{call}: {said}: {verdict.rule or 'no rule knows this answer'}",
+            f"{call}: {said}: {verdict.say} · {verdict.say_en}",
             code=str(code) or str(http),
             answer=answer,
             retry_after=verdict.wait if retry_after is None else retry_after,
         )
+
+
+def _shorten(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _ANSWER_SHOWN else f"{text[: _ANSWER_SHOWN - 1].rstrip()}…"
 
 
 def _wider(mine: frozenset[Any] | None, theirs: frozenset[Any] | None) -> bool:
@@ -166,7 +184,8 @@ def _read(row: Any, place: str) -> _Rule:
     again, then = row.get("again"), row.get("then")
     if not isinstance(again, bool | None) or not isinstance(then, str | None) or then == "":
         raise Misconfigured(f"{place}: `again` is true or false, `then` a word")
-    verdict = Verdict(outcome, then, why, _read_wait(row.get("wait"), outcome, place))
+    say, say_en = _read_say(row, "say", place), _read_say(row, "say_en", place)
+    verdict = Verdict(outcome, then, why, _read_wait(row.get("wait"), outcome, place), say, say_en)
     http = _read_list(row, "http", place)
     return _Rule(
         verdict,
@@ -176,6 +195,13 @@ def _read(row: Any, place: str) -> _Rule:
         text=_read_text(row.get("text"), place),
         again=again,
     )
+
+
+def _read_say(row: dict[str, Any], key: str, place: str) -> str:
+    value = row.get(key)
+    if not isinstance(value, str) or not value.strip() or len(value) > _SAY_MOST:
+        raise Misconfigured(f"{place}: `{key}` must be a sentence of at most {_SAY_MOST} characters")
+    return value
 
 
 def _read_list(row: dict[str, Any], key: str, place: str) -> list[str | int] | None:

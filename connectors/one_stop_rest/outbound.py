@@ -36,7 +36,9 @@ class OneStop:
         raise TryLater(f"find: HTTP {reply.status}", code=str(reply.status), answer=reply.excerpt())
 
     def check(self) -> Sequence[Health]:
-        question = "Hệ thống một cửa có nhận ta không? / Is the one-stop system there, and does it know us?"
+        question = (
+            "Hệ thống một cửa có nhận tài khoản của cổng không? · Is the one-stop system there, and does it know us?"
+        )
         try:
             reply = self._client.health()
         except DeliveryError as fault:

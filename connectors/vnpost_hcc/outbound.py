@@ -36,18 +36,18 @@ class Post:
 
     def check(self) -> Sequence[Health]:
         """A token, and one event of the feed. Orders nothing."""
-        account = "Bưu điện có nhận tài khoản của ta không? / Does the post know our account?"
-        feed = "Đọc được hành trình không? / Can the tracking feed be read?"
+        account = "Bưu điện có nhận tài khoản của cổng không? · Does the post know our account?"
+        feed = "Đọc được hành trình không? · Can the tracking feed be read?"
         try:
             self._client.ask_for_token()
         except DeliveryError as fault:
             return [Health(account, False, fault.reason)]
-        known = Health(account, True, "có, đã cấp token / yes, it gave a token")
+        known = Health(account, True, "có, đã cấp token · yes, it gave a token")
         try:
             settle(self._outcomes, "tracking", self._client.events(FIRST_OBJECT_ID, 1))
         except DeliveryError as fault:
             return [known, Health(feed, False, fault.reason)]
-        return [known, Health(feed, True, "được / yes")]
+        return [known, Health(feed, True, "được · yes")]
 
     def _settle(self, call: str, reply: Reply, parcel: Parcel) -> Receipt:
         verdict, code = settle(self._outcomes, call, reply, again=parcel.in_doubt)

@@ -115,7 +115,7 @@ def _show(found: dict[str, Any]) -> None:
         return
     table(
         "Hàng đợi · Queues",
-        ("Đến", "#Làn", "#Đang chờ", "#Nghi ngờ", "#Chờ người", "#Đã gửi", "#Đã hủy", "Cũ nhất", "Cầu dao"),
+        ("Đến", "#Làn", "#Đang chờ", "#Chưa rõ", "#Chờ người", "#Đã gửi", "#Đã hủy", "Cũ nhất", "Tạm ngừng gọi"),
         [
             (q["destination"], q["lanes"], q["waiting"], q["in_doubt"], q["parked"], q["delivered"], q["cancelled"], q["oldest"],
              _breaker(q["breaker"]))

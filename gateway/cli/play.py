@@ -108,7 +108,7 @@ class Play:
             self._send(pieces, 5, phase, lambda: f"; {self._portal_words()}")
             self._until_quiet(phase)
             seconds = time.monotonic() - began
-            phase.says = f"{backlog} bản tin chờ đã gửi bù · caught up in {seconds:.0f} s, cầu dao · breaker {BREAKER[self._breaker()]}"
+            phase.says = f"{backlog} bản tin chờ đã gửi bù · caught up in {seconds:.0f} s, tạm ngừng gọi · breaker: {BREAKER[self._breaker()]}"
 
     def _notices(self) -> None:
         with self.board.phase(
@@ -247,7 +247,7 @@ class Play:
         return row.state if row is not None else "closed"
 
     def _portal_words(self) -> str:
-        return f"chờ Cổng QG · waiting {self._backlog()}, cầu dao · breaker {BREAKER[self._breaker()]}"
+        return f"chờ Cổng QG · waiting {self._backlog()}, tạm ngừng gọi · breaker: {BREAKER[self._breaker()]}"
 
     def _counts(self) -> Text:
         if self.ledger is None:
@@ -256,7 +256,7 @@ class Play:
         words = {
             "delivered": "đã gửi",
             "waiting": "đang chờ",
-            "in_doubt": "nghi ngờ",
+            "in_doubt": "chưa rõ",
             "parked": "chờ người xử lý",
             "cancelled": "đã hủy",
         }

@@ -23,11 +23,11 @@ COLOURS = {
     "open": "bold red",
     "half_open": "yellow",
 }
-BREAKER = {"closed": "đóng · closed", "open": "ngắt · open", "half_open": "dò · half-open"}
+BREAKER = {"closed": "không · closed", "open": "có · open", "half_open": "đang dò · half-open"}
 STATES = {
     "delivered": "đã gửi",
     "waiting": "đang chờ",
-    "in_doubt": "nghi ngờ",
+    "in_doubt": "chưa rõ kết quả",
     "parked": "chờ người xử lý",
     "cancelled": "đã hủy",
 }

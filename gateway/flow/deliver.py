@@ -29,6 +29,9 @@ log = structlog.get_logger("deliver")
 GATHER = 0.02  # seconds between two looks at calls under way: what ends close together is settled, and followed up, in one transaction
 
 
+UNKNOWN = "đối tác không cho biết đã nhận hay chưa · the partner could not say whether it arrived"
+
+
 class LeaseLost(Exception):
     """Another worker has this lane now. Whatever this one was doing, it writes nothing more."""
 
@@ -162,7 +165,7 @@ class Courier:
         except DeliveryError as error:
             return [Tried(job.lease, kind, error)]
         except Refused as refused:
-            reason = f"cannot be translated: {refused}"
+            reason = f"không dịch được sang dạng của đối tác · cannot be translated: {refused}"
             return [Tried(job.lease, kind, Rejected(reason, code=TRANSLATION, answer=_faults(refused)))]
         except LeaseLost:
             log.warning("lease_lost", destination=self.destination, dossier=job.lease.dossier)
@@ -179,7 +182,7 @@ class Courier:
             if found is Found.ARRIVED:
                 return Tried(job.lease, "ask", found)
             if found is Found.UNKNOWN:
-                unknown = AskFirst("the partner could not say whether it arrived", code="unknown")
+                unknown = AskFirst(UNKNOWN, code="unknown")
                 return Tried(job.lease, "ask", unknown)
         try:
             return Tried(job.lease, "send", self.outbound.deliver(parcel))
@@ -196,7 +199,7 @@ class Courier:
         try:
             return self.outbound.find(parcel)
         except (TryLater, AskFirst) as error:
-            words = f"the question failed: {error.reason}"
+            words = f"chưa hỏi được · the question failed: {error.reason}"
             raise TryLater(words, code=error.code, answer=error.answer, retry_after=error.retry_after) from error
 
     def _hold(self, lease: Lease) -> None:
@@ -218,7 +221,7 @@ class Courier:
                 raise
             except Exception as error:  # a fault of the mapping: nothing was sent, so there is nothing to ask about
                 log.exception("mapping_failed", destination=self.destination, delivery=lease.delivery)
-                reason = f"cannot be translated: {type(error).__name__}: {error}"
+                reason = f"ánh xạ bị lỗi · the mapping failed: {type(error).__name__}: {error}"
                 raise Unclassified(reason, code=TRANSLATION) from error
         steps = dict(lease.steps)
 
@@ -250,7 +253,7 @@ def _groups(jobs: Sequence[Job], together: int) -> list[list[Job]]:
 
 def _fault(error: Exception) -> AskFirst:
     """A fault of ours in the middle of a call: what was sent is not known."""
-    return AskFirst(f"the connector failed: {type(error).__name__}: {error}", code="fault")
+    return AskFirst(f"đầu nối bị lỗi · the connector failed: {type(error).__name__}: {error}", code="fault")
 
 
 def _faults(refused: Refused) -> str:

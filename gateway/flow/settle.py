@@ -60,7 +60,7 @@ def decide(tried: Tried, policy: Delivery, now: datetime, chance: Callable[[], f
             "delivered",
             now,
             code="found",
-            reason="the partner has it: an earlier attempt arrived",
+            reason="đối tác đã có: lần gửi trước đã đến nơi · the partner has it: an earlier attempt arrived",
         )
     if isinstance(result, TryLater) and kind == "ask":
         # the question failed, so the doubt stays, however long the partner is away
@@ -77,8 +77,12 @@ def decide(tried: Tried, policy: Delivery, now: datetime, chance: Callable[[], f
         outcome, state, due = "rejected" if isinstance(result, Rejected) else "unclassified", "parked", now
     reason = result.reason
     if outcome == "ask_first" and state == "parked":
-        said = "the partner never said" if kind == "ask" else "sent anew each time, and in doubt again"
-        reason = f"asked {lease.asks} times and {said}: {reason}"
+        said = (
+            "đối tác không trả lời được · the partner never said"
+            if kind == "ask"
+            else "mỗi lần gửi lại đều chưa rõ kết quả · sent anew each time, and in doubt again"
+        )
+        reason = f"đã hỏi {lease.asks} lần · asked {lease.asks} times: {said}: {reason}"
     return Ending(
         lease, kind, outcome, state, due, code=storable(result.code), reason=storable(reason), answer=storable(result.answer[:ANSWER_KEPT])
     )  # fmt: skip

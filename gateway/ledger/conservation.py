@@ -140,7 +140,7 @@ LAWS = (
     ),
     Law(
         "reason",
-        "lượt gửi nghi ngờ hoặc chờ người xử lý mà không nói vì sao",
+        "lượt gửi chưa rõ kết quả hoặc chờ người xử lý mà không nói vì sao",
         "a delivery in doubt or parked does not say why",
         """SELECT 'delivery ' || id AS subject FROM deliveries
            WHERE coalesce(reason, '') = '' AND (state = 'parked' OR (state = 'in_doubt' AND open_attempt IS NULL))""",
@@ -256,7 +256,7 @@ def conserve(connection: Connection) -> list[Finding]:
     accepted, accounted = sums.pop("accepted"), sum(sums[state] for state in STATES)
     if accepted != accounted:
         words = f"{accepted} ≠ {accounted} ({', '.join(f'{state} {sums[state]}' for state in STATES)})"
-        wrong = "đã nhận ≠ đã gửi + đang chờ + nghi ngờ + chờ người xử lý + đã hủy"
+        wrong = "đã nhận ≠ đã gửi + đang chờ + chưa rõ kết quả + chờ người xử lý + đã hủy"
         found.append(
             Finding("sum", wrong, "accepted ≠ delivered + waiting + in doubt + parked + cancelled", 1, [words])
         )

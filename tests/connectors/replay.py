@@ -12,6 +12,7 @@ from typing import Any
 from gateway.errors import AskFirst, DeliveryError, Rejected, TryLater, Unclassified
 from gateway.http import Reply
 from gateway.message import Message
+from gateway.outcomes import NO_RULE, Outcomes, Verdict
 from gateway.ports import Parcel, Receipt
 from gateway.simulation import Request, Response, Twin
 
@@ -60,6 +61,25 @@ class Recorded(Twin):
             return self._others(request)
         self.asked.append(request)
         return Response(self._sample.reply.status, self._sample.reply.body, self._sample.reply.headers)
+
+
+class Watched(Outcomes):
+    """A table that keeps the rows which decided, by their `why`."""
+
+    def __init__(self, rules: Sequence[Any]) -> None:
+        super().__init__(rules)
+        self.decided: list[str] = []
+
+    def judge(self, call: str, *, http: int, code: str | int = "", text: str = "", again: bool = False) -> Verdict:
+        verdict = super().judge(call, http=http, code=code, text=text, again=again)
+        self.decided.append(verdict.rule)
+        return verdict
+
+
+def words_of(outcomes: Outcomes, why: str) -> str:
+    """What the row with this `why` says to people, as it ends a reason; "" is the row that is missing."""
+    [row] = [verdict for verdict in [*outcomes.verdicts, NO_RULE] if verdict.rule == why]
+    return f": {row.say} · {row.say_en}"
 
 
 def outcome_of(deliver: Callable[[], Receipt | None]) -> tuple[str, str]:
