@@ -135,7 +135,7 @@ class Bench:
             with self._program(["work"], environment) as process:
                 meter = CpuMeter(process.pid)
                 begun = time.perf_counter()
-                self._wait_taken(sink, self.messages)
+                self._wait_taken(sink, self.messages, process)
                 self._note(f"deliver {suffix}".strip(), time.perf_counter() - begun, meter.spent(), None)
             with self._program(["up"], environment) as process:
                 wait_for(f"http://127.0.0.1:{web}/readyz")
@@ -145,14 +145,16 @@ class Bench:
                 meter = CpuMeter(process.pid)
                 begun = time.perf_counter()
                 result = self._load(url, key, headers, process.pid)[2]
-                self._wait_taken(sink, 2 * self.messages)
+                self._wait_taken(sink, 2 * self.messages, process)
                 self._note(f"through {suffix}".strip(), time.perf_counter() - begun, meter.spent(), result)
         return idle
 
-    def _wait_taken(self, sink: int, wanted: int) -> None:
+    def _wait_taken(self, sink: int, wanted: int, worker: subprocess.Popen[bytes]) -> None:
         http = Http(base_url=f"http://127.0.0.1:{sink}")
         until = time.monotonic() + 900
         while int(http.call("GET", "/taken").body) < wanted:
+            if worker.poll() is not None:
+                raise RuntimeError("the gateway has ended")
             if time.monotonic() > until:
                 raise TimeoutError(f"the portal took fewer than {wanted} messages")
             time.sleep(0.02)
