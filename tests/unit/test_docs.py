@@ -44,8 +44,9 @@ def test_a_command_in_a_document_exists_with_its_options(page: str, line: str) -
         command = found
     if words in (["--help"], ["-h"]):
         return
-    with context.scope():
-        command.make_parser(click.Context(command)).parse_args(list(words))
+    own = click.Context(command, **command.context_settings)
+    _, left, _ = command.make_parser(own).parse_args(list(words))
+    assert left == [], f"{page}: `{line}` has more words than the command takes"
 
 
 def test_the_targets_of_make_exist() -> None:
