@@ -214,6 +214,7 @@ def test_a_large_upload_is_kept_whole_with_little_memory_and_a_cut_off_one_leave
     files = server.home / "data" / "files"
     with server.connect() as connection:
         connection.sendall(server.head("POST", "/api/v1/files", len(content)) + content[: 1 << 20])
+        wait_until(lambda: bool(list((files / "incoming").iterdir())))
     wait_until(lambda: not list((files / "incoming").iterdir()))
     assert sum(1 for path in files.rglob("*") if path.is_file()) == 1
 
