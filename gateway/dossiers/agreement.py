@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from gateway.dossiers.view import merge_fees
 from gateway.errors import Fault
 from gateway.message import Message
 
@@ -19,10 +20,11 @@ def disagreements(body: Mapping[str, Any], earlier: Iterable[Message]) -> list[F
 
 def _paid(body: Mapping[str, Any], earlier: Earlier) -> list[Fault]:
     """A payment names fees that exist and is their sum: 1 đồng for a fee of 50,000 is no payment of it."""
-    owed: dict[str, int] = {}
+    fees: list[Mapping[str, Any]] = []
     for message in earlier:
         if message.type in ("DossierSubmitted", "PaymentRequested"):
-            owed |= {fee["code"]: fee["amount"] for fee in message.body.get("fees", [])}
+            fees = merge_fees(fees, message.body.get("fees", []))
+    owed = {fee["code"]: fee["amount"] for fee in fees}
     faults = [
         Fault(f"/fee_codes/{i}", "unknown-fee", f"hồ sơ không có khoản {code}", f"the dossier owes no fee {code}")
         for i, code in enumerate(body["fee_codes"])
@@ -42,9 +44,13 @@ def _supplemented(body: Mapping[str, Any], earlier: Earlier) -> list[Fault]:
     return [Fault("/request", "unknown-request", "chưa ai yêu cầu bổ sung này", "nobody asked for this supplement")]
 
 
+def _orders(earlier: Earlier) -> set[str]:
+    return {m.body["order"] for m in earlier if m.type == "PostalOrdered"}
+
+
 def _ordered(body: Mapping[str, Any], earlier: Earlier) -> list[Fault]:
     """The post answers a number it holds as if the new order were taken, and fetches nothing: a number is used once."""
-    if body["order"] not in {m.body["order"] for m in earlier if m.type == "PostalOrdered"}:
+    if body["order"] not in _orders(earlier):
         return []
     words = (
         "số lệnh này đã dùng: bưu điện sẽ không đến lấy lần nữa",
@@ -54,7 +60,7 @@ def _ordered(body: Mapping[str, Any], earlier: Earlier) -> list[Fault]:
 
 
 def _cancelled(body: Mapping[str, Any], earlier: Earlier) -> list[Fault]:
-    if body["order"] in {m.body["order"] for m in earlier if m.type == "PostalOrdered"}:
+    if body["order"] in _orders(earlier):
         return []
     return [Fault("/order", "unknown-order", "chưa có lệnh bưu chính này", "there is no such postal order")]
 

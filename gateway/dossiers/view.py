@@ -95,7 +95,12 @@ def _move(view: dict[str, Any], status: int, when: str) -> None:
 
 
 def _charge(view: dict[str, Any], fees: Iterable[Mapping[str, Any]]) -> None:
-    view["fees"] = list({fee["code"]: fee for fee in (*view["fees"], *fees)}.values())
+    view["fees"] = merge_fees(view["fees"], fees)
+
+
+def merge_fees(known: Iterable[Mapping[str, Any]], more: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What a dossier owes after `more` was asked for: of one code the newest."""
+    return list({fee["code"]: fee for fee in (*known, *more)}.values())
 
 
 def _promise(view: dict[str, Any], due_at: str | None) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
@@ -22,7 +22,7 @@ from gateway.ledger.lanes import Lease
 from gateway.ledger.messages import histories
 from gateway.ledger.opening import LedgerAway
 from gateway.message import Message
-from gateway.ports import Found, Parcel
+from gateway.ports import Found, Parcel, Together
 
 log = structlog.get_logger("deliver")
 
@@ -148,7 +148,7 @@ class Courier:
         if not parcels:
             return tried
         try:
-            results = self.outbound.deliver_together([p for _, p in parcels])  # type: ignore[attr-defined]
+            results = cast(Together, self.outbound).deliver_together([p for _, p in parcels])
             return tried + [Tried(job.lease, "send", r) for (job, _), r in zip(parcels, results, strict=True)]
         except DeliveryError as error:
             return tried + [Tried(job.lease, "send", error) for job, _ in parcels]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, insert, select, update
+from sqlalchemy import Connection, bindparam, case, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.ledger.prepared import Prepared
@@ -237,10 +237,3 @@ def histories(connection: Connection, codes: Iterable[str]) -> dict[str, list[Me
 def message_by_id(connection: Connection, message_id: str) -> Any | None:
     """The whole row, the original included."""
     return connection.execute(select(messages).where(messages.c.id == message_id)).first()
-
-
-def message_by_source(connection: Connection, source: str, source_id: str) -> Message | None:
-    row = connection.execute(
-        select(*_ROW).where(and_(messages.c.source == source, messages.c.source_id == source_id))
-    ).first()
-    return read_message(row) if row is not None else None

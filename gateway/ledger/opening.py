@@ -69,11 +69,6 @@ class Ledger:
                 raise
             raise known from error
 
-    def ping(self) -> None:
-        """Raises `LedgerAway` when the database does not answer."""
-        with self.read() as connection:
-            connection.exec_driver_sql("SELECT 1")
-
     def close(self) -> None:
         self.engine.dispose()
 
