@@ -46,9 +46,9 @@ COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --python-version 
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header --group build
 
 requirements: $(UV) ## pin the requirements again with hashes (UPGRADE=--upgrade takes newer versions)
-	$(COMPILE) $(UPGRADE) --extra dev --extra postgresql --output-file requirements/dev.txt
+	$(COMPILE) $(UPGRADE) --extra dev --extra production --output-file requirements/dev.txt
 	$(COMPILE) --constraint requirements/dev.txt --output-file requirements/base.txt
-	$(COMPILE) --constraint requirements/dev.txt --extra postgresql --output-file requirements/postgresql.txt
+	$(COMPILE) --constraint requirements/dev.txt --extra production --output-file requirements/production.txt
 
 .venvs/lock/bin/uv:
 	@tools/setup.sh lock

@@ -45,6 +45,18 @@ class Delivery(Section):
     lease_seconds: Seconds = 120
     backoff_first: Seconds = 1
     backoff_most: Seconds = 3600
+    rate: float = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        description="most lanes a second, over all workers; 0: as fast as the partner answers",
+    )
+    calls: int = Field(
+        default=0,
+        ge=0,
+        le=1024,
+        description="most calls under way at a time, over all workers; 0: `concurrency` in each",
+    )
     asks: int = Field(
         default=12, ge=1, description="how often an unanswered doubt is asked about before a person decides"
     )
@@ -53,22 +65,54 @@ class Delivery(Section):
     breaker_most: Seconds = 300
 
 
+class RabbitMQ(Section):
+    """How the broker is reached. Every string may be `env:NAME` or `file:/path`; it is resolved when the broker is used."""
+
+    addresses: list[str] = Field(
+        default=["amqp://guest:guest@127.0.0.1:5672/%2F"],
+        min_length=1,
+        description="amqp(s)://user:password@host:port/vhost of each node; tried in turn",
+    )
+    management: str = Field(
+        default="", description="http(s)://user:password@host:port of the management API; empty: none"
+    )
+    ca_file: str = ""
+    client_cert: str = ""
+    client_key: str = ""
+    heartbeat: int = Field(default=30, ge=5, le=300, description="seconds")
+    connect_seconds: Seconds = 5
+    delivery_limit: int = Field(
+        default=20, ge=1, le=1000, description="deliveries of one broker message before it goes to the dead letters"
+    )
+    tickets: int = Field(default=64, ge=1, le=10_000, description="most tickets waiting in one destination's queue")
+    answers: int = Field(default=100_000, ge=1, description="most answers and events waiting in one agency's queue")
+    inbox_bytes: int = Field(default=256 << 20, ge=1 << 20, description="most bytes waiting in one agency's inbox")
+
+
 class Settings(Section):
     """gateway.toml"""
 
     public_url: str = "http://127.0.0.1:8080"
     data: Path = Path("data")
     ledger: str = ""
-    channel: str = Field(default="filesystem", pattern=r"^(memory|filesystem)$")
+    channel: str = Field(default="filesystem", pattern=r"^(memory|filesystem|rabbitmq)$")
     future_seconds: Seconds = 300
     signature_seconds: Seconds = 300
     link_days: int = Field(default=30, ge=1, le=365)
     web: Web = Web()
     delivery: Delivery = Delivery()
+    rabbitmq: RabbitMQ = RabbitMQ()
 
     @property
     def ledger_url(self) -> str:
         return self.ledger or f"sqlite:///{self.data / 'lienthong.db'}"
+
+
+class Amqp(Section):
+    """What a partner may do over the broker: `inbox`, publish to the queue `inbox.<id>`; `events`, bind these keys to `events.<id>`."""
+
+    inbox: bool = False
+    events: list[str] = Field(default=[], description="routing keys, `*` one word, `#` any number")
 
 
 class PartnerFile(Section):
@@ -87,6 +131,7 @@ class PartnerFile(Section):
     settings: dict[str, Any] = {}
     mappings: dict[str, dict[str, str]] = {}
     delivery: dict[str, Any] = {}
+    amqp: Amqp = Amqp()
 
 
 class When(Section):
@@ -170,6 +215,7 @@ class Config:
         for name, place in (
             ("LIENTHONG_PUBLIC_URL", ("public_url",)),
             ("LIENTHONG_LEDGER", ("ledger",)),
+            ("LIENTHONG_CHANNEL", ("channel",)),
             ("LIENTHONG_DATA", ("data",)),
             ("LIENTHONG_PORT", ("web", "port")),
             ("LIENTHONG_HOST", ("web", "host")),

@@ -214,6 +214,7 @@ class Kind:
     outbound: Callable[[Partner], Outbound] | None = None
     poller: Callable[[Partner, Translate], Poller] | None = None
     hooks: Callable[[Partner], Sequence[Hook]] | None = None
+    over_bus: Callable[[Partner, Bus], Outbound] | None = None  # an outbound that publishes on the gateway's own broker
     simulator: Callable[..., Any] | None = None
 
 
@@ -283,3 +284,81 @@ class Channel(Protocol):
         """Acknowledge."""
 
     def close(self) -> None: ...
+
+
+# ── bus ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One message for a broker: to `exchange` under `key`, or straight into the queue `key` when `exchange` is "".
+
+    `id` travels as its message id, `reply_of` as its correlation id; `headers` are AMQP headers (strings).
+    """
+
+    exchange: str
+    key: str
+    body: bytes
+    id: str
+    content_type: str = "application/json"
+    reply_of: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Confirm(StrEnum):
+    """What became of a publication. KEPT: on a majority of the broker's nodes. UNROUTED: no queue wanted it.
+
+    REFUSED: the broker said no (a queue is full). UNSAID: the connection ended, or time ran out, before it said anything.
+    """
+
+    KEPT = "kept"
+    UNROUTED = "unrouted"
+    REFUSED = "refused"
+    UNSAID = "unsaid"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One message that an agency put into its inbox queue. `user` is who the broker says published it, if it was told to say.
+
+    `handle` is the bus's own.
+    """
+
+    queue: str
+    body: bytes
+    content_type: str
+    id: str | None
+    reply_of: str | None
+    user: str | None
+    headers: Mapping[str, Any]
+    again: bool
+    handle: Any = None
+
+
+class BusAway(Exception):
+    """No broker can be reached. What was to be published is still in the ledger."""
+
+
+class Bus(Protocol):
+    """Messages themselves, not tickets, over a broker: events to agencies, messages from agencies' inboxes, answers to them.
+
+    Used by several threads at once. Nothing is promised without a confirm, and everything may come twice.
+    """
+
+    def publish(self, publications: Sequence[Publication], timeout: float) -> Sequence[Confirm]:
+        """Publish all, in order, and wait for the broker's word on each. Raises `BusAway` when nothing was sent."""
+
+    def attend(self, queues: Sequence[str], most: int) -> None:
+        """From now on `receive` gives messages of these queues; at most `most` of each are out unanswered.
+
+        Where several processes attend a queue, one of them gets its messages, in order, until it goes away.
+        """
+
+    def receive(self, most: int, timeout: float) -> Sequence[Arrival]:
+        """Up to `most` messages, the first of them within `timeout` seconds; none of them is acknowledged yet."""
+
+    def done(self, arrivals: Sequence[Arrival]) -> None:
+        """Acknowledge: its receipt is kept. One that came over a connection since lost comes again; that is no error."""
+
+    def put_back(self, arrivals: Sequence[Arrival]) -> None:
+        """Not now: they come again, in their old place."""

@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
-REQUIREMENTS = ["base", "dev", "postgresql"]
+REQUIREMENTS = ["base", "dev", "production"]
 OPEN_TO_CONNECTORS = {"canonical", "errors", "http", "message", "outcomes", "ports", "simulation"}
 
 # Needles are put together here, so that this file does not contain what it looks for.
@@ -77,7 +77,7 @@ def test_every_requirement_is_one_exact_pin_with_hashes_and_no_address(name: str
         assert "://" not in line
 
 
-@pytest.mark.parametrize("name", ["base", "postgresql"])
+@pytest.mark.parametrize("name", ["base", "production"])
 def test_all_requirement_files_pin_the_same_versions(name: str) -> None:
     assert pins(name).items() <= pins("dev").items()
 
@@ -88,8 +88,8 @@ def test_pins_satisfy_the_floors_of_the_project() -> None:
     build = [*pyproject()["build-system"]["requires"], *pyproject()["dependency-groups"]["build"]]
     wanted = {
         "base": [*project["dependencies"], *build],
-        "postgresql": [*project["dependencies"], *build, *extras["postgresql"]],
-        "dev": [*project["dependencies"], *build, *extras["postgresql"], *extras["dev"]],
+        "production": [*project["dependencies"], *build, *extras["production"]],
+        "dev": [*project["dependencies"], *build, *extras["production"], *extras["dev"]],
     }
     for name, requirements in wanted.items():
         for requirement in map(Requirement, requirements):
