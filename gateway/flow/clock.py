@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
@@ -29,24 +30,46 @@ class Clock:
         self.gateway = gateway
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{id(self):x}"
         self._stop = threading.Event()
+        self._leading = threading.Event()
         self._pollers: dict[str, Poller] = {}
         self._next: dict[str, float] = {}
-        self._seconds = 0.0
 
     def run(self) -> None:
+        """Until `stop`. Each feed is read in a thread of its own: a slow one holds up neither the leadership nor the sweep."""
+        readers = [
+            threading.Thread(target=self._read_feed, args=(name,), name=f"feed-{name}")
+            for name, row in self.gateway.config.partners.items()
+            if row.poll_seconds is not None
+        ]
+        for reader in readers:
+            reader.start()
         while not self._stop.is_set():
             try:
-                if self.leads():
-                    self.tick()
+                self._note(self.leads())
+                if self._leading.is_set():
+                    self.beat()
             except LedgerAway as away:
+                self._note(False)
                 log.error("ledger_away", error=str(away))
             self._stop.wait(1.0)
+        for reader in readers:
+            reader.join()
         self.leave()
+
+    def _note(self, leads: bool) -> None:
+        if leads != self._leading.is_set():
+            log.info("clock_leads" if leads else "clock_follows")
+        if leads:
+            self._leading.set()
+        else:
+            self._leading.clear()
 
     def stop(self) -> None:
         self._stop.set()
 
     def leave(self) -> None:
+        """The next process may lead at once."""
+        self._leading.clear()
         try:
             with self.gateway.ledger.write() as connection:
                 facts.resign(connection, "clock", self.owner)
@@ -58,14 +81,18 @@ class Clock:
             return facts.lead(connection, "clock", self.owner, self.gateway.now(), LEASE_SECONDS)
 
     def tick(self) -> None:
-        """One second's work. Each part is safe to do twice."""
+        """One second's work, feeds included. Each part is safe to do twice."""
+        self.beat()
+        self.poll_due()
+
+    def beat(self) -> None:
+        """Sweep, give places in the status feed, forget old nonces."""
         self.sweep()
         with self.gateway.ledger.write() as connection:
             feed.place(connection)
             facts.forget_nonces(
                 connection, self.gateway.now() - timedelta(seconds=2 * self.gateway.config.settings.signature_seconds)
             )
-        self.poll_due()
 
     def sweep(self) -> list[str]:
         """Ring again for every destination with due work: this is what makes a lost ticket cost nothing but a second."""
@@ -76,20 +103,38 @@ class Clock:
         return due
 
     def poll_due(self) -> None:
-        now = self.gateway.now().timestamp()
+        """Read every feed whose time has come."""
         for name, row in self.gateway.config.partners.items():
-            if row.poll_seconds is not None and now >= self._next.get(name, 0):
-                self._next[name] = now + row.poll_seconds
-                try:
-                    self.poll(name)
-                except LedgerAway:
-                    raise
-                except Exception as error:
-                    # one partner's feed stops neither the sweep nor another feed
-                    log.exception("poll_failed", partner=name, error=type(error).__name__)
+            if row.poll_seconds is not None:
+                self._poll_if_due(name, row.poll_seconds)
 
-    def poll(self, name: str) -> int:
-        """Read a partner's feed to its end, page by page, each committed with its cursor. Returns how many items came."""
+    def _read_feed(self, name: str) -> None:
+        seconds = self.gateway.config.partners[name].poll_seconds or 0
+        while not self._stop.wait(min(1.0, seconds)):
+            try:
+                if self._leading.is_set():
+                    self._poll_if_due(name, seconds, self._leading.is_set)
+            except LedgerAway as away:
+                log.error("ledger_away", partner=name, error=str(away))
+
+    def _poll_if_due(self, name: str, seconds: float, may_go_on: Callable[[], bool] = lambda: True) -> None:
+        now = self.gateway.now().timestamp()
+        if now < self._next.get(name, 0):
+            return
+        self._next[name] = now + seconds
+        try:
+            self.poll(name, may_go_on)
+        except LedgerAway:
+            raise
+        except Exception as error:
+            # one partner's feed stops neither the sweep nor another feed
+            log.exception("poll_failed", partner=name, error=type(error).__name__)
+
+    def poll(self, name: str, may_go_on: Callable[[], bool] = lambda: True) -> int:
+        """Read a partner's feed to its end, page by page, each committed with its cursor. Returns how many items came.
+
+        Two processes that read the same feed at once do no harm: what came before is known again.
+        """
         poller = self._poller(name)
         count = 0
         while True:
@@ -104,9 +149,8 @@ class Clock:
             for refused in (r for r in results if isinstance(r, Refused)):
                 log.error("poll_item_refused", partner=name, faults=[f.code for f in refused.faults])
             count += len(results)
-            if (
-                not page.more or page.cursor == cursor or self._stop.is_set()
-            ):  # "more" that leads nowhere waits its turn
+            leads_nowhere = not page.more or page.cursor == cursor  # "more" that leads nowhere waits its turn
+            if leads_nowhere or self._stop.is_set() or not may_go_on():
                 return count
 
     def _poller(self, name: str) -> Poller:

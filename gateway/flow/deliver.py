@@ -16,7 +16,8 @@ import structlog
 from gateway.dossiers.view import build_view
 from gateway.errors import AskFirst, DeliveryError, Refused, Rejected, TryLater, Unclassified
 from gateway.flow.gateway import Gateway
-from gateway.flow.settle import TRANSLATION, Tried, settle
+from gateway.flow.pace import Pace
+from gateway.flow.settle import TRANSLATION, Tried, settle, silent
 from gateway.ledger import lanes as ledger
 from gateway.ledger.lanes import Lease
 from gateway.ledger.messages import histories
@@ -27,7 +28,8 @@ from gateway.ports import Found, Parcel, Together
 log = structlog.get_logger("deliver")
 
 GATHER = 0.02  # seconds between two looks at calls under way: what ends close together is settled, and followed up, in one transaction
-
+HELD = 3  # leases of calls under way are held anew when a third of their time has gone by
+LONGEST = 10  # leases: a call that lasts longer has lost its way, and its lane is anybody's again
 
 UNKNOWN = "đối tác không cho biết đã nhận hay chưa · the partner could not say whether it arrived"
 
@@ -55,13 +57,15 @@ class Courier:
         self.policy = gateway.config.delivery(destination)
         self.outbound = gateway.outbound(destination)
         self.worker = f"{socket.gethostname()}:{os.getpid()}"
+        self.together: int = getattr(self.outbound, "together", 1)
+        self.pace = Pace(destination, self.policy, self.together, f"{self.worker}:{id(self):x}")
         self._bell = threading.Event()
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(self.policy.concurrency, thread_name_prefix=f"to-{destination}")
-        self.together: int = getattr(self.outbound, "together", 1)
-        self._least = 2 * self.policy.concurrency * self.together
-        self._room = self._least  # lanes held at a time: more while calls end faster than we look at them
-        self._flying: dict[Future[list[Tried]], int] = {}  # calls under way, and how many lanes each carries
+        self._flying: dict[Future[list[Tried]], Sequence[Job]] = {}  # calls under way, and what each carries
+        self._leased: list[Lease] = []  # lanes taken, and when, whose messages are not read yet
+        self._leased_at = gateway.now()
+        self._held_at = gateway.now()
 
     def ring(self) -> None:
         self._bell.set()
@@ -80,62 +84,96 @@ class Courier:
                 log.error("ledger_away", destination=self.destination, error=str(away))
                 self._stop.wait(1.0)
                 continue
-            self._bell.wait(timeout=5.0)
+            self._bell.wait(timeout=self._patience())
             if self._flying:
                 self._stop.wait(GATHER)
             self._bell.clear()
         self._drain()
 
+    def _patience(self) -> float:
+        """Seconds to wait for the bell: no longer than a lease may go unheld, or than the partner's rate wants."""
+        waits = [5.0]
+        if self._flying:
+            waits.append(self.policy.lease_seconds / HELD)
+        if self.pace.again:
+            waits.append(max(GATHER, self.pace.again.total_seconds()))
+        return min(waits)
+
     def step(self) -> bool:
         """Settle the calls that have ended, then fill the free places. False when there was nothing to do."""
-        done = [f for f in self._flying if f.done()]
-        ended = sum(self._flying[f] for f in done)
-        landed = self._land(done)
-        if landed:
-            self._room = max(self._least, min(self.policy.batch, 2 * ended))
-        free = self._room - sum(self._flying.values())
-        if free < self.policy.concurrency or self._stop.is_set():
+        landed = self._land([f for f in self._flying if f.done()])
+        self._hold_leases()
+        most = self.pace.free(self._lanes())
+        if most == 0 or self._stop.is_set():
             return landed
-        jobs = self._take(min(free, self.policy.batch))
+        jobs = self._take(most)
         for group in _groups(jobs, self.together):
             future = self._pool.submit(self._try_group, group)
-            self._flying[future] = len(group)
+            self._flying[future] = group
             future.add_done_callback(lambda _: self._bell.set())
         return landed or bool(jobs)
+
+    def _lanes(self) -> int:
+        return sum(len(jobs) for jobs in self._flying.values())
 
     def _land(self, done: Sequence[Future[list[Tried]]]) -> bool:
         if not done:
             return False
         tried = [t for future in done for t in future.result()]
         settle(self.gateway.ledger, self.destination, tried, self.policy, self.gateway.now())
+        ended = sum(len(self._flying[future]) for future in done)
         for future in done:  # only now: a ledger that was away leaves the results here, to be settled when it is back
             del self._flying[future]
+        self.pace.note_landed(ended, answered=not any(silent(t.result) for t in tried))
         return True
 
     def _drain(self) -> None:
-        self._pool.shutdown(wait=True)
+        """Give back what was not begun, wait for what was, and settle it."""
+        unbegun = [future for future in self._flying if future.cancel()]
+        leases = [*self._leased, *(job.lease for future in unbegun for job in self._flying.pop(future))]
         try:
+            if leases:
+                with self.gateway.ledger.write() as connection:
+                    ledger.give_back(connection, self.destination, leases)
+            self._pool.shutdown(wait=True)
             self._land(list(self._flying))
+            self.pace.leave(self.gateway.ledger)
         except LedgerAway as away:
-            log.error("ledger_away", destination=self.destination, error=str(away), unsettled=len(self._flying))
+            log.error("ledger_away", destination=self.destination, error=str(away), unsettled=self._lanes())
+        finally:
+            self._pool.shutdown(wait=True)
+
+    def _hold_leases(self) -> None:
+        """A call may last longer than a lease: while it is under way, and for a bounded time, its lane stays ours."""
+        now, lease = self.gateway.now(), timedelta(seconds=self.policy.lease_seconds)
+        if now - self._held_at < lease / HELD:
+            return
+        self._held_at = now
+        flying = [job.lease for jobs in self._flying.values() for job in jobs if now - job.taken_at < LONGEST * lease]
+        if not flying:
+            return
+        with self.gateway.ledger.write() as connection:
+            mine = ledger.prolong(connection, self.destination, flying, now + lease)
+        self.pace.hold(self.gateway.ledger, now)
+        if len(mine) < len(flying):
+            log.warning("lease_lost", destination=self.destination, count=len(flying) - len(mine))
 
     def _take(self, most: int) -> list[Job]:
         now, policy = self.gateway.now(), self.policy
-        with self.gateway.ledger.write() as connection:
-            limit = ledger.may_send(connection, self.destination, now, policy.lease_seconds)
-            most = most if limit is None else min(most, limit)
-            if most == 0:
-                return []
-            leases = ledger.take(
+
+        def take(connection: Any, most: int) -> list[Lease]:
+            return ledger.take(
                 connection, self.destination, most, worker=self.worker, now=now, lease_seconds=policy.lease_seconds
             )
-            if limit is not None and not leases:
-                ledger.give_back_probe(connection, self.destination, now)
-        if not leases:
+
+        if not self._leased:
+            self._leased, self._leased_at = self.pace.take(self.gateway.ledger, most, len(self._flying), now, take), now
+        if not self._leased:
             return []
-        with self.gateway.ledger.read() as connection:
-            told = histories(connection, [lease.dossier for lease in leases])
-        return [Job(lease, *_split(told[lease.dossier], lease.message_seq), now) for lease in leases]
+        with self.gateway.ledger.read() as connection:  # if the ledger is away now, it is read at the next step
+            told = histories(connection, [lease.dossier for lease in self._leased])
+        leases, self._leased = self._leased, []
+        return [Job(lease, *_split(told[lease.dossier], lease.message_seq), self._leased_at) for lease in leases]
 
     def _try_group(self, jobs: Sequence[Job]) -> list[Tried]:
         """One attempt for each job: alone, or together in one call. A job whose lease was lost has no result."""
@@ -205,8 +243,12 @@ class Courier:
     def _hold(self, lease: Lease) -> None:
         """Hold the lane as long again as a fresh lease would. Raises `LeaseLost`."""
         with self.gateway.ledger.write() as connection:
-            if not ledger.prolong(connection, lease, self.gateway.now() + timedelta(seconds=self.policy.lease_seconds)):
-                raise LeaseLost(lease.dossier)
+            self._prolong(connection, lease)
+
+    def _prolong(self, connection: Any, lease: Lease) -> None:
+        until = self.gateway.now() + timedelta(seconds=self.policy.lease_seconds)
+        if not ledger.prolong(connection, self.destination, [lease], until):
+            raise LeaseLost(lease.dossier)
 
     def _parcel(self, job: Job) -> Parcel:
         lease, message = job.lease, job.message
@@ -228,10 +270,7 @@ class Courier:
         def remember(step: str, answer: Any) -> None:
             steps[step] = answer
             with self.gateway.ledger.write() as connection:
-                if not ledger.prolong(
-                    connection, lease, self.gateway.now() + timedelta(seconds=self.policy.lease_seconds)
-                ):
-                    raise LeaseLost(lease.dossier)
+                self._prolong(connection, lease)
                 ledger.remember(connection, lease, steps)
 
         return Parcel(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, literal_column, not_, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, literal_column, not_, or_, select, update
 
 from gateway.ledger.messages import insert_for, note_beliefs
 from gateway.ledger.prepared import Prepared
@@ -191,13 +191,54 @@ def remember(connection: Connection, lease: Lease, steps: dict[str, Any]) -> Non
     connection.execute(update(deliveries).where(deliveries.c.id == lease.delivery).values(steps=json.dumps(steps)))
 
 
-def prolong(connection: Connection, lease: Lease, until: datetime) -> bool:
-    """Hold a lane longer; False when its lease is lost."""
-    if not held(connection, lease.destination, [lease]):
-        return False
-    row = {"b_destination": lease.destination, "b_dossier": lease.dossier, "b_until": until}
-    _PROLONG.run(connection, row)
-    return True
+def prolong(connection: Connection, destination: str, leases: Sequence[Lease], until: datetime) -> set[int]:
+    """Hold lanes longer. The attempts of those that are still ours; the others were lost to another worker."""
+    mine = held(connection, destination, leases)
+    rows = [
+        {"b_destination": destination, "b_dossier": lease.dossier, "b_until": until}
+        for lease in sorted(leases, key=lambda lease: lease.dossier)
+        if lease.attempt in mine
+    ]
+    if rows:
+        _PROLONG.run_many(connection, rows)
+    return mine
+
+
+_FORGET = delete(attempts).where(attempts.c.id == bindparam("b_id"))
+_UNSTART = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("b_delivery"))
+    .values(
+        open_attempt=None,
+        attempts=deliveries.c.attempts - bindparam("b_send"),
+        asks=deliveries.c.asks - bindparam("b_ask"),
+    )
+)
+_FREE = (
+    update(lanes)
+    .where(lanes.c.destination == bindparam("b_destination"), lanes.c.dossier == bindparam("b_dossier"))
+    .values(lease_until=None)
+)
+
+
+def give_back(connection: Connection, destination: str, leases: Sequence[Lease]) -> None:
+    """Lanes whose call was never begun: as if they had not been taken. Without this they would count as in doubt after the lease."""
+    mine = held(connection, destination, leases)
+    rows = [
+        {
+            "b_id": lease.attempt,
+            "b_delivery": lease.delivery,
+            "b_send": int(not lease.in_doubt),
+            "b_ask": int(lease.in_doubt),
+            "b_destination": destination,
+            "b_dossier": lease.dossier,
+        }
+        for lease in sorted(leases, key=lambda lease: lease.dossier)
+        if lease.attempt in mine
+    ]
+    if rows:
+        for statement in (_FORGET, _UNSTART, _FREE):
+            connection.execute(statement, rows)
 
 
 _CLOSE = Prepared(

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import column, inspect, select, table
+from sqlalchemy import inspect, select
+from sqlalchemy.exc import OperationalError
 
 from gateway.errors import Misconfigured
-from gateway.ledger.opening import Ledger
+from gateway.ledger.opening import Clash, Ledger, open_ledger
+from gateway.ledger.tables import alembic_version, schema_floor
 
-HEAD = "0001"
+HEAD = "0002"
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+TURN = 0x6C69656E  # PostgreSQL's advisory lock: of two upgrades the second waits
+TRIES, PAUSE = 120, 1.0  # a migration that traffic held up gives way, and tries again
+_LOCK_NOT_HAD = "55P03"
+
+
+class SchemaBehind(Misconfigured):
+    """The database has no schema yet, or one older than this program's. Those that serve wait for it."""
 
 
 def revision(ledger: Ledger) -> str | None:
@@ -17,24 +31,61 @@ def revision(ledger: Ledger) -> str | None:
     with ledger.read() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
-        return connection.execute(select(column("version_num")).select_from(table("alembic_version"))).scalar()
+        return connection.execute(select(alembic_version.c.version_num)).scalar()
 
 
-def require_schema(ledger: Ledger) -> None:
-    """Raises `Misconfigured` when the database has no schema, or another one than this program's."""
+def require_schema(ledger: Ledger) -> str:
+    """The schema's revision, which this program can work with: its own, or a later one that says so (`schema_floor`).
+
+    Raises `SchemaBehind`, or `Misconfigured` when the schema has left this program behind.
+    """
     here = revision(ledger)
-    if here != HEAD:
-        raise Misconfigured(
-            f"the ledger is at revision {here or 'none'}, this program needs {HEAD}: run `lienthong db upgrade`"
+    if here is None or here < HEAD:
+        raise SchemaBehind(
+            f"sổ cái ở lược đồ {here or 'trống'}, chương trình cần {HEAD} · the ledger is at revision {here or 'none'}, "
+            f"this program needs {HEAD}: chạy · run `lienthong db upgrade`"
         )
+    if here > HEAD:
+        with ledger.read() as connection:
+            oldest = connection.execute(select(schema_floor.c.oldest)).scalar_one()
+        if HEAD < oldest:
+            raise Misconfigured(
+                f"sổ cái ở lược đồ {here}, chỉ dành cho chương trình từ {oldest}, chương trình này là {HEAD}: hãy cài bản mới · "
+                f"the ledger is at revision {here}, for programs of {oldest} and later, this one is {HEAD}: install the newer one"
+            )
+    return here
 
 
-def upgrade(url: str) -> None:
-    """Bring the database at `url` to this program's schema."""
+def upgrade(url: str, to: str = "head", migrations: Path = MIGRATIONS) -> None:
+    """Bring the database at `url` to this program's schema, beside whatever is working on it. A newer one is left as it is."""
     from alembic import command
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(migrations))
     config.attributes["url"] = url
-    command.upgrade(config, "head")
+    with _turn(url) as here:
+        if to == "head" and migrations is MIGRATIONS and here is not None and here > HEAD:
+            return
+        for _ in range(TRIES):
+            try:
+                return command.upgrade(config, to)
+            except OperationalError as error:
+                if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_HAD:
+                    raise
+                time.sleep(PAUSE)
+    raise Clash(f"a lock was not to be had in {TRIES} tries")
+
+
+@contextmanager
+def _turn(url: str) -> Iterator[str | None]:
+    """Alone among upgrades; gives the revision found. SQLite's migrations run in the writer's turn anyway."""
+    ledger = open_ledger(url)
+    try:
+        if ledger.sqlite:
+            yield revision(ledger)
+            return
+        with ledger.hold(TURN):
+            yield revision(ledger)
+    finally:
+        ledger.close()

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -220,6 +221,14 @@ breakers = Table(
     Column("opened_at", Instant),
     Column("probe_at", Instant),
     Column("reason", Text),
+)
+
+paces = Table(
+    "paces",
+    metadata,
+    Column("destination", Text, primary_key=True),
+    Column("level", Float, nullable=False),  # lanes that may be taken at once, as of `at`
+    Column("at", Instant, nullable=False),
 )
 
 cursors = Table(

@@ -1,0 +1,68 @@
+"""The database's clock, read through ours. Leases, pauses and leadership are compared between hosts, whose own clocks may differ by minutes:
+a host five minutes ahead would hold every lease of the others for run out, and send a second time what is being sent."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from sqlalchemy import func, select
+
+from gateway.ledger.opening import Ledger, LedgerAway
+
+log = structlog.get_logger("ledger")
+
+EACH = 30.0  # seconds between two readings of the database's clock
+FAR = timedelta(seconds=2)  # a host whose own clock is further off than this is told of
+
+
+class SharedTime:
+    """Call it for the time now. Between two readings it goes by this host's monotonic clock, which nobody sets."""
+
+    def __init__(self, ask: Callable[[], datetime], tick: Callable[[], float] = time.monotonic) -> None:
+        """`ask` gives the database's time. The first reading is made at once; raises `LedgerAway`."""
+        self._ask, self._tick = ask, tick
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._off = timedelta(0)
+        self.read()
+
+    def __call__(self) -> datetime:
+        at, ticks = self._at
+        return at + timedelta(seconds=self._tick() - ticks)
+
+    def read(self) -> None:
+        """The answer was true in the middle of the question. Raises `LedgerAway`; what was read before then still goes on."""
+        before = self._tick()
+        answer = self._ask()
+        self._at = answer, (before + self._tick()) / 2
+        off = datetime.now(UTC) - self()
+        if abs(off) > FAR >= abs(self._off):
+            log.warning("clock_differs", seconds=round(off.total_seconds(), 1))
+        self._off = off
+
+    def keep(self) -> None:
+        """Read again and again, in a small thread, until `close`."""
+        self._thread = threading.Thread(target=self._run, name="time", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.wait(EACH):
+            try:
+                self.read()
+            except LedgerAway as away:
+                log.info("time_unread", error=str(away))  # whoever needs the ledger says that it is away
+
+    def close(self) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+
+def database_time(ledger: Ledger) -> datetime:
+    with ledger.read() as connection:
+        found: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+        return found.astimezone(UTC)
