@@ -108,11 +108,16 @@ class Settings(Section):
         return self.ledger or f"sqlite:///{self.data / 'lienthong.db'}"
 
 
+_WORD = r"([A-Za-z0-9_-]+|\*|#)"
+
+
 class Amqp(Section):
     """What a partner may do over the broker: `inbox`, publish to the queue `inbox.<id>`; `events`, bind these keys to `events.<id>`."""
 
     inbox: bool = False
-    events: list[str] = Field(default=[], description="routing keys, `*` one word, `#` any number")
+    events: list[Annotated[str, Field(pattern=rf"^{_WORD}(\.{_WORD})*$", max_length=255)]] = Field(
+        default=[], description="routing keys, `*` one word, `#` any number"
+    )
 
 
 class PartnerFile(Section):

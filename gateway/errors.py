@@ -113,3 +113,32 @@ class Taken(Refused):
     title = "Hồ sơ thuộc hệ thống khác"
     title_en = "The dossier belongs to another system"
     kind = "taken"
+
+
+class BadRequest(Refused):
+    """What came is nothing we read: not JSON, no CloudEvent, an impossible cursor, a cut-off body."""
+
+    status = 400
+    title = "Yêu cầu không đọc được"
+    title_en = "The request cannot be read"
+    kind = "bad-request"
+
+
+class BodyTooLarge(Refused):
+    status = 413
+    title = "Nội dung quá lớn"
+    title_en = "The body is too large"
+    kind = "too-large"
+
+    @classmethod
+    def than(cls, most: int) -> Self:
+        """Than `most` bytes."""
+        words = f"nội dung lớn hơn {most} byte", f"the body is larger than {most} bytes"
+        return cls.of("", "too-large", *words)
+
+
+class UnsupportedType(Refused):
+    status = 415
+    title = "Loại nội dung không được hỗ trợ"
+    title_en = "Unsupported content type"
+    kind = "unsupported-type"

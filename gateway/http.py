@@ -68,6 +68,14 @@ class Reply:
             then = then.replace(tzinfo=UTC)
         return max(0.0, (then - (now or datetime.now(UTC))).total_seconds())
 
+    def date(self) -> datetime | None:
+        """When the partner answered, by its own clock (RFC 9110, 6.6.1); None when it does not say."""
+        try:
+            then = parsedate_to_datetime(self.headers.get("date", ""))
+        except ValueError:
+            return None
+        return then.replace(tzinfo=UTC) if then.tzinfo is None else then
+
 
 class _NotSent(Exception):
     """No request left us. The text says why."""

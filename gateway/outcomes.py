@@ -155,7 +155,7 @@ class Outcomes:
         error = _RAISED.get(verdict.outcome)
         if error is None or verdict.then is not None:
             return verdict
-        said = " ".join(part for part in (f"HTTP {http}", str(code), _shorten(text)) if part)
+        said = " ".join(part for part in (f"HTTP {http}" if http else "", str(code), _shorten(text)) if part)
         raise error(
             f"{call}: {said}: {verdict.say} · {verdict.say_en}",
             code=str(code) or str(http),

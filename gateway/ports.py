@@ -38,6 +38,10 @@ class Receipt:
     duplicate: bool = False
 
 
+RESTORED = "restored"
+"""Among a parcel's steps: the ledger is a copy put back, older than the partner. Any call of this delivery may have been made, remembered or not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parcel:
     """One message for one destination, translated and ready to go.
@@ -100,7 +104,8 @@ class Together(Outbound, Protocol):
 class Submission:
     """What an inbound adapter hands to `accept`: the canonical body (as JSON, not yet validated) and the bytes as they came.
 
-    `problem` says why there is no body (a polled item that no mapping could read): it is kept and held, not lost.
+    `problem` says why there is no body (a polled item that no mapping could read): it is kept and held, not lost. `trace` is a W3C
+    traceparent, where each of several has its own.
     """
 
     source_id: str
@@ -109,6 +114,7 @@ class Submission:
     content_type: str = "application/json"
     mapping: str | None = None
     problem: Sequence[Fault] = ()
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +222,11 @@ class Kind:
     hooks: Callable[[Partner], Sequence[Hook]] | None = None
     over_bus: Callable[[Partner, Bus], Outbound] | None = None  # an outbound that publishes on the gateway's own broker
     simulator: Callable[..., Any] | None = None
+
+    @property
+    def delivers(self) -> bool:
+        """May a route lead to its partners?"""
+        return self.outbound is not None or self.over_bus is not None
 
 
 class Translate(Protocol):
@@ -349,9 +360,9 @@ class Bus(Protocol):
         """Publish all, in order, and wait for the broker's word on each. Raises `BusAway` when nothing was sent."""
 
     def attend(self, queues: Sequence[str], most: int) -> None:
-        """From now on `receive` gives messages of these queues; at most `most` of each are out unanswered.
+        """From now on `receive` gives messages of these queues and no others; at most `most` of each are out unanswered.
 
-        Where several processes attend a queue, one of them gets its messages, in order, until it goes away.
+        What it held of a queue that is named no more goes back. Where several processes attend a queue, one of them gets its messages, in order, until it goes away.
         """
 
     def receive(self, most: int, timeout: float) -> Sequence[Arrival]:

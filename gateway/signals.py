@@ -20,7 +20,7 @@ import structlog
 KEYS = frozenset(
     {
         "event", "level", "at",
-        "address", "code", "count", "delivery", "destination", "dossier", "error", "faults", "key", "kind", "logger", "message", "method",
+        "address", "cause", "code", "count", "delivery", "destination", "dossier", "error", "faults", "key", "kind", "logger", "message", "method",
         "partner", "pid", "port", "route", "seconds", "status", "threads", "together", "trace", "tries", "unsettled", "where", "workers",
     }
 )  # fmt: skip

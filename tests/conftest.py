@@ -13,6 +13,7 @@ import pytest
 from gateway.config import default_folder
 from gateway.flow.gateway import Gateway
 from gateway.ledger.schema import upgrade
+from tests.brokers import Cluster, find_rabbitmq
 from tests.engines import PostgreSQL, find_postgresql
 from tests.house import ADDRESSES, House, plain_config
 
@@ -27,6 +28,38 @@ def postgresql_server() -> Iterator[PostgreSQL]:
     server = PostgreSQL(binaries)
     yield server
     server.stop()
+
+
+def _need_rabbitmq() -> None:
+    if find_rabbitmq() is None:
+        if os.environ.get("LIENTHONG_CI"):
+            pytest.fail("no RabbitMQ server is installed, and this run must have one")
+        pytest.skip("no RabbitMQ server is installed: `make test` installs it")
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_server() -> Iterator[Cluster]:
+    """One broker for the run. A test that stops or starves it must leave it well."""
+    _need_rabbitmq()
+    server = Cluster(1, secure=True)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_cluster() -> Iterator[Cluster]:
+    """Three brokers for the run. A test that kills one must start it again."""
+    _need_rabbitmq()
+    cluster = Cluster(3)
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+def rabbitmq_url(rabbitmq_server: Cluster) -> Iterator[str]:
+    """The address of a fresh virtual host."""
+    with rabbitmq_server.vhost() as vhost:
+        yield rabbitmq_server.addresses(vhost)[0]
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])

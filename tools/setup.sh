@@ -64,6 +64,16 @@ need_postgresql() {
         fi
 }
 
+# Checks the units in deploy/systemd; the package starts nothing.
+need_systemd_analyze() {
+    command -v systemd-analyze >/dev/null || apt_install systemd ||
+        if [ "${LIENTHONG_CI:-}" = 1 ]; then
+            fail "the tests need systemd-analyze"
+        else
+            say "systemd-analyze is missing: the units in deploy/systemd will not be checked"
+        fi
+}
+
 # What an installation depends on: these files, this script, and where the checkout lies.
 fingerprint() { { cat "$@" tools/setup.sh && pwd; } | sha256sum; }
 
@@ -115,6 +125,7 @@ case "${1:-}" in
     demo) install_project demo requirements/base.txt ;;
     test)
         need_postgresql
+        need_systemd_analyze
         install_project test requirements/dev.txt
         ;;
     lock) install_lock_tool ;;

@@ -8,7 +8,7 @@ from typing import Any
 from connectors.mapi.client import Client, Done
 from connectors.mapi.settings import Settings
 from gateway.errors import AskFirst, DeliveryError, Rejected
-from gateway.ports import Found, Health, Parcel, Receipt
+from gateway.ports import RESTORED, Found, Health, Parcel, Receipt
 
 # The order of the calls. The dossier first: the portal refuses progress of a dossier it does not have.
 STEPS = ("dossier", "progress", "portal_status")
@@ -70,6 +70,8 @@ class MapiOutbound:
             return Found.ARRIVED
         document = parcel.documents[pending[0]]
         held = self._client.look_up(document["MaHoSo"])
+        if RESTORED in parcel.steps:
+            return self._find_restored(parcel, pending, held)
         return Found.ABSENT if pending[0] == "dossier" else self._find_row(pending[0], document, held)
 
     def check(self) -> Sequence[Health]:
@@ -125,6 +127,21 @@ class MapiOutbound:
                 there = any(isinstance(row, dict) and [row.get(field) for field in _ROW] == wanted for row in rows)
                 return Found.ARRIVED if there else Found.ABSENT
         return Found.UNKNOWN
+
+    def _find_restored(self, parcel: Parcel, pending: Sequence[str], held: Sequence[Mapping[str, Any]]) -> Found:
+        """Any of the calls may have been made, by a ledger that is lost. A row tells of itself, and of the dossier sent before it.
+
+        A submission changes no status and a lane keeps its order: a portal at another status than the
+        submission's has had it, and more.
+        """
+        rows = [name for name in pending if name in _ROW_OF]
+        if not held:
+            return Found.ABSENT
+        if rows:
+            return self._find_row(rows[-1], parcel.documents[rows[-1]], held)
+        status = parcel.documents["dossier"]["TrangThaiHoSo"]
+        moved_on = any(dossier.get("TrangThaiHoSo") not in (None, status) for dossier in held)
+        return Found.ARRIVED if moved_on else Found.ABSENT
 
     def _sync_together(self, group: Sequence[Parcel], updating: bool) -> dict[int, Mapping[str, Any] | DeliveryError]:
         try:

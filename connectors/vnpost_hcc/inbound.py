@@ -48,8 +48,8 @@ class Feed:
         on would lose events without a trace.
         """
         last = cursor or FIRST_OBJECT_ID
-        events = self._read_page(last)
-        newest = self._now().timestamp() - self._settings.lag
+        events, at = self._read_page(last)
+        newest = at.timestamp() - self._settings.lag
         ripe: list[Submission] = []
         for event in events:
             number = _object_id(event, last)
@@ -60,7 +60,8 @@ class Feed:
         full = len(events) >= self._settings.page_size
         return Page(ripe, last, more=full and len(ripe) == len(events))
 
-    def _read_page(self, after: str) -> list[Any]:
+    def _read_page(self, after: str) -> tuple[list[Any], datetime]:
+        """A page, and when it was read: by the post's clock, which made its ObjectIds; by ours only when it does not say."""
         try:
             reply = self._client.events(after, self._settings.page_size)
         except AskFirst as fault:  # reading changes nothing: no doubt to clear up
@@ -70,7 +71,7 @@ class Feed:
         events = embedded.get("rh:doc") if isinstance(embedded, dict) else None
         if not isinstance(events, list):
             raise Unclassified("tracking: no _embedded.rh:doc", code="feed-shape", answer=reply.excerpt())
-        return events
+        return events, reply.date() or self._now()
 
     def _submission(self, number: str, event: Mapping[str, Any]) -> Submission:
         original = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.options import as_json, at_home, read_config
-from gateway.errors import Misconfigured
+from gateway.errors import DeliveryError, Misconfigured
 
 if TYPE_CHECKING:
     from gateway.config import Config
@@ -120,6 +120,7 @@ def _ask_gateway(config: Config, gateway: Gateway, connections: bool, conservati
         "Danh mục · code lists", True, ", ".join(sorted(p.stem for p in (config.folder / "codelists").glob("*.csv")))
     )
     yield from _one_by_one("Kết nối · connectors", lambda: _check_connectors(gateway))
+    yield from _check_broker(gateway)
     if connections:
         yield from _check_connections(gateway)
     if conservation:
@@ -149,7 +150,8 @@ def _check_mappings(home: Path) -> Iterator[str]:
 
 def _ledger(config: Config) -> tuple[str, bool, str]:
     from gateway.ledger import open_ledger
-    from gateway.ledger.schema import HEAD, revision
+    from gateway.ledger.opening import LedgerAway, place_of
+    from gateway.ledger.schema import require_schema
 
     about = "Cơ sở dữ liệu · ledger"
     if not _has_ledger(config):
@@ -158,10 +160,12 @@ def _ledger(config: Config) -> tuple[str, bool, str]:
             True,
             f"{config.data / 'lienthong.db'}: chưa có, `lienthong up` sẽ tạo · not there yet, `lienthong up` makes it",
         )
-    here = revision(open_ledger(config.settings.ledger_url))
-    if here != HEAD:
-        return about, False, f"lược đồ · schema {here or '–'}, cần · wanted {HEAD}: lienthong db upgrade"
-    return about, True, f"lược đồ · schema {here}"
+    try:
+        return about, True, f"lược đồ · schema {require_schema(open_ledger(config.settings.ledger_url))}"
+    except Misconfigured as wrong:
+        return about, False, str(wrong)
+    except LedgerAway as away:
+        return about, False, f"{place_of(config.settings.ledger_url)}: {away}"
 
 
 def _has_ledger(config: Config) -> bool:
@@ -178,7 +182,10 @@ def _check_connectors(gateway: Gateway) -> Iterator[str]:
         if route.implies:
             gateway.translation(route.implies)
     for name, partner in gateway.partners.items():
-        wanted = gateway.kinds[partner.connector].documents
+        connector, amqp = gateway.kinds[partner.connector], gateway.config.partners[name].amqp
+        if gateway.config.settings.channel != "rabbitmq" and (connector.over_bus or amqp.inbox or amqp.events):
+            yield f'config/partners/{name}.toml: cần · wants channel = "rabbitmq" (config/gateway.toml)'
+        wanted = connector.documents
         for kind, documents in partner.mappings.items():
             known_here = sorted(wanted.get(kind, ())) if wanted else ["message"]
             strange = set(documents) - set(known_here)
@@ -191,7 +198,7 @@ def _check_connectors(gateway: Gateway) -> Iterator[str]:
 
 def _check_leg(gateway: Gateway, name: str, route: str, types: list[str]) -> Iterator[str]:
     partner = gateway.partners[name]
-    if gateway.kinds[partner.connector].outbound is None:
+    if not gateway.kinds[partner.connector].delivers:
         yield f"config/routes.toml: {route}: kết nối {partner.connector} không gửi được · the connector cannot deliver to {name}"
         return
     for kind in types if partner.mappings else ():
@@ -199,6 +206,26 @@ def _check_leg(gateway: Gateway, name: str, route: str, types: list[str]) -> Ite
         if missing or kind not in partner.mappings:
             words = ", ".join(sorted(missing)) or "–"
             yield f"config/partners/{name}.toml: tuyến · route {route!r} đưa đến · brings {kind}, thiếu · missing [mappings.{kind}] {words}"
+
+
+def _check_broker(gateway: Gateway) -> Iterator[Answer]:
+    """What the broker holds against what the files ask for; nothing where there is none."""
+    about, settings = "RabbitMQ", gateway.config.settings
+    if settings.channel == "rabbitmq" and not settings.rabbitmq.management:
+        words = "chưa khai management, không so được hàng đợi · no management address: its queues are not compared"
+        yield Answer(about, True, words)
+    elif settings.channel == "rabbitmq":
+        yield from _one_by_one(about, lambda: _inspect(gateway))
+
+
+def _inspect(gateway: Gateway) -> Iterator[str]:
+    from gateway.channels.inspection import inspect
+    from gateway.channels.management import Management
+
+    try:
+        yield from inspect(gateway.config, Management(gateway.config.settings.rabbitmq))
+    except DeliveryError as error:
+        yield f"API quản trị không trả lời · the management API does not answer: {error.reason}"
 
 
 def _check_connections(gateway: Gateway) -> Iterator[Answer]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.options import at_home, open_gateway
+from gateway.cli.options import at_home
 
 
 @click.command(epilog="Ví dụ · Example:  lienthong clock")
@@ -18,18 +18,21 @@ def clock(home: Path) -> None:
 
     Run the clock: sweep for due work, read the partners' feeds, give the status feed its order. Of several, one leads and the others wait.
     """
-    from gateway.cli.running import stay_small, until_told
+    from gateway.cli.running import hear_the_end, start, stay_small, until_told
 
     stay_small()
     from gateway.flow.clock import Clock
     from gateway.signals import set_up_logging
 
     set_up_logging()
-    gateway = open_gateway(home)
-    ticking = Clock(gateway)
+    stop = hear_the_end()
+    made = start("clock", home, stop, lambda gateway: (gateway, Clock(gateway)))
+    if made is None:
+        return
+    gateway, ticking = made
     thread = threading.Thread(target=ticking.run, name="clock")
     thread.start()
-    well = until_told("clock", thread.is_alive)
+    well = until_told("clock", thread.is_alive, stop)
     ticking.stop()
     thread.join()
     gateway.close()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.options import as_json, at_home, read_config
+from gateway.errors import Misconfigured
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -34,6 +35,7 @@ def flow(home: Path, as_json: bool) -> None:
         "routes": _routes(config, versions),
         "mappings": _mappings(config, versions),
         "queues": _queues(config),
+        "broker": _broker(config),
     }
     if as_json:
         print_json(found)
@@ -74,15 +76,51 @@ def _queues(config: Config) -> list[dict[str, Any]] | None:
     """What is under way to each destination; None when there is no ledger yet."""
     from gateway.cli.show import mapping
     from gateway.ledger import open_ledger, standing
-    from gateway.ledger.schema import HEAD, revision
+    from gateway.ledger.schema import require_schema
 
     if not config.settings.ledger and not (config.data / "lienthong.db").exists():
         return None
     ledger = open_ledger(config.settings.ledger_url)
-    if revision(ledger) != HEAD:
-        return None
+    try:
+        require_schema(ledger)
+    except Misconfigured:
+        return None  # `check` and `db status` say so
     with ledger.read() as connection:
         return [mapping(row) for row in standing.destinations(connection)]
+
+
+def _broker(config: Config) -> list[dict[str, Any]] | None:
+    """The queues at RabbitMQ, and what is in them as far as the management API tells; None for another channel."""
+    from gateway.channels.topology import topology
+
+    if config.settings.channel != "rabbitmq":
+        return None
+    real = _depths(config)
+    return [
+        {
+            "queue": q.name,
+            "bound": [f"{exchange} {key}".strip() for exchange, key in q.bindings],
+            "messages": real.get(q.name, {}).get("messages"),
+            "consumers": real.get(q.name, {}).get("consumers"),
+            "online": len(real[q.name].get("online", [])) if q.name in real else None,
+        }
+        for q in topology(config).queues
+    ]
+
+
+def _depths(config: Config) -> Mapping[str, Mapping[str, Any]]:
+    from gateway.channels.management import Management
+    from gateway.errors import DeliveryError
+
+    if not config.settings.rabbitmq.management:
+        return {}
+    try:
+        return {row["name"]: row for row in Management(config.settings.rabbitmq).queues()}
+    except DeliveryError as error:
+        click.echo(
+            f"RabbitMQ: API quản trị không trả lời · the management API does not answer: {error.reason}", err=True
+        )
+        return {}
 
 
 def _show(found: dict[str, Any]) -> None:
@@ -110,7 +148,22 @@ def _show(found: dict[str, Any]) -> None:
         ("Đến", "Bản tin", "Tài liệu", "Ánh xạ"),
         [(m["partner"], m["type"], m["document"], m["mapping"]) for m in found["mappings"]],
     )
-    if found["queues"] is None:
+    _show_lanes(found["queues"])
+    if found["broker"] is not None:
+        table(
+            "Hàng đợi RabbitMQ · Queues at RabbitMQ",
+            ("Hàng đợi", "Nhận từ", "#Bản tin", "#Người đọc", "#Máy"),
+            [
+                (q["queue"], "\n".join(q["bound"]) or None, q["messages"], q["consumers"], q["online"])
+                for q in found["broker"]
+            ],
+        )
+
+
+def _show_lanes(queues: list[dict[str, Any]] | None) -> None:
+    from gateway.cli.show import table
+
+    if queues is None:
         click.echo("Hàng đợi · Queues: chưa có cơ sở dữ liệu · no ledger yet (lienthong db upgrade)")
         return
     table(
@@ -119,7 +172,7 @@ def _show(found: dict[str, Any]) -> None:
         [
             (q["destination"], q["lanes"], q["waiting"], q["in_doubt"], q["parked"], q["delivered"], q["cancelled"], q["oldest"],
              _breaker(q["breaker"]))
-            for q in found["queues"]
+            for q in queues
         ],
     )  # fmt: skip
 

@@ -58,17 +58,26 @@ class Commands(click.Group):
         except click.UsageError as error:
             raise in_both_languages(error) from error
         except Exception as error:
-            words = tell(error)
-            if words is None:
-                raise
-            raise Told(words) from error
+            raise told(error) from error
 
 
 class Told(click.ClickException):
-    """One clear message, exit code 1."""
+    """One clear message, exit code 1: it could not be done now."""
 
     def show(self, file: Any = None) -> None:
         click.echo(f"Lỗi · Error: {self.message}", err=True)
+
+
+class Wrong(Told):
+    """Exit code 2: what was given, words or files, is wrong, and trying again will not help."""
+
+    exit_code = 2
+
+
+def told(error: Exception) -> Exception:
+    """The error as it is shown: itself, when it is a fault of ours."""
+    words = tell(error)
+    return error if words is None else (Wrong if _is_wrong(error) else Told)(words)
 
 
 def in_both_languages(error: click.UsageError) -> click.UsageError:
@@ -110,6 +119,14 @@ def tell(error: Exception) -> str | None:
     if opening is not None and isinstance(error, opening.LedgerAway):
         return f"cơ sở dữ liệu không trả lời · the ledger does not answer: {error}"
     return None
+
+
+def _is_wrong(error: Exception) -> bool:
+    from gateway.errors import Misconfigured
+
+    schema = sys.modules.get("gateway.ledger.schema")
+    behind = schema is not None and isinstance(error, schema.SchemaBehind)  # somebody is about to mend that
+    return isinstance(error, Misconfigured) and not behind
 
 
 @click.group(

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from gateway.errors import Misconfigured
-
 if TYPE_CHECKING:
     from gateway.config import Config
     from gateway.flow.gateway import Gateway
@@ -83,8 +81,10 @@ def open_books(home: Path) -> Ledger:
 
 def _must_exist(config: Config) -> None:
     """SQLite would make a missing file, empty; but a command in the wrong folder should say so and leave nothing behind."""
+    from gateway.ledger.schema import SchemaBehind
+
     file = config.data / "lienthong.db"
     if not config.settings.ledger and not file.exists():
-        raise Misconfigured(
+        raise SchemaBehind(
             f"{file}: chưa có cơ sở dữ liệu · no ledger here: đúng --home chưa? nếu đúng · if it is the right one: lienthong db upgrade"
         )

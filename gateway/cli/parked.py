@@ -96,25 +96,32 @@ def show(delivery: int, home: Path, uncover: bool, reason: str | None, who: str 
     )
     _print_documents(gateway, row, mask)
     out.print(
-        "Làm gì · what to do: lienthong parked retry | edit | discard " + f'{delivery} --reason "…"', markup=False
+        "Làm gì · what to do: lienthong parked retry | arrived | edit | discard " + f'{delivery} --reason "…"',
+        markup=False,
     )
 
 
 @parked.command(epilog='Ví dụ · Example:  lienthong parked retry 17 --reason "Cổng đã nạp thủ tục mới"')
 @click.argument("deliveries", type=int, nargs=-1, required=True, metavar="SỐ…")
 @at_home
+@click.option(
+    "--absent",
+    is_flag=True,
+    help="Đã hỏi đối tác: chắc chắn chưa có; gửi mà không hỏi nữa · the partner surely does not have it: do not ask.",
+)
 @answerable
-def retry(deliveries: Sequence[int], home: Path, who: str, reason: str) -> None:
+def retry(deliveries: Sequence[int], home: Path, absent: bool, who: str, reason: str) -> None:
     """Gửi lại như cũ, khi nguyên nhân đã được khắc phục.
 
-    Send them again as they are, when what was wrong has been mended elsewhere. A partner that may have it already is asked first.
+    Send them again as they are, when what was wrong has been mended elsewhere. A partner that may have it already is asked first;
+    where it cannot tell the gateway, ask its people, then say --absent, or `lienthong parked arrived`.
     """
     from gateway.ledger import people
 
     gateway = open_gateway(home)
     for delivery in deliveries:
         with gateway.ledger.write() as connection:
-            to = people.retry(connection, delivery, who=who, reason=reason, now=gateway.now())
+            to = people.retry(connection, delivery, who=who, reason=reason, now=gateway.now(), absent=absent)
         _ring(gateway, delivery, to, "sẽ được gửi lại · will be sent again")
     gateway.close()
 
@@ -152,6 +159,25 @@ def edit(delivery: int, home: Path, file: Path | None, who: str, reason: str) ->
     with gateway.ledger.write() as connection:
         to = people.edit(connection, delivery, after, who=who, reason=reason, now=gateway.now())
     _ring(gateway, delivery, to, "sẽ được gửi với nội dung đã sửa · will be sent as edited")
+    gateway.close()
+
+
+@parked.command(epilog='Ví dụ · Example:  lienthong parked arrived 17 --reason "bưu điện xác nhận qua điện thoại"')
+@click.argument("deliveries", type=int, nargs=-1, required=True, metavar="SỐ…")
+@at_home
+@answerable
+def arrived(deliveries: Sequence[int], home: Path, who: str, reason: str) -> None:
+    """Đối tác đã có: người xử lý đã hỏi và biết chắc.
+
+    The partner has it: a person asked, and knows. It counts as delivered on that person's word; the lane goes on with the next.
+    """
+    from gateway.ledger import people
+
+    gateway = open_gateway(home)
+    for delivery in deliveries:
+        with gateway.ledger.write() as connection:
+            to = people.arrived(connection, delivery, who=who, reason=reason, now=gateway.now())
+        _ring(gateway, delivery, to, "đối tác đã có; làn đi tiếp · the partner has it; the lane goes on")
     gateway.close()
 
 

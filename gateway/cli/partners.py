@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.options import as_json, at_home, open_gateway, read_config
+from gateway.cli.partners_amqp import amqp
 from gateway.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
 def partners() -> None:
     """Các đối tác: xem và kiểm tra kết nối.
 
-    The partners: list them, show one, ask whether it answers.
+    The partners: list them, show one, ask whether it answers; their users at RabbitMQ.
     """
+
+
+partners.add_command(amqp)
 
 
 @partners.command("list", epilog="Ví dụ · Example:  lienthong partners list")
@@ -94,7 +98,7 @@ def ask(gateway: Gateway, names: Sequence[str] = ()) -> list[dict[str, Any]]:
         _known(name, gateway.config.partners)
     found = []
     for name, partner in gateway.partners.items():
-        if (names and name not in names) or gateway.kinds[partner.connector].outbound is None:
+        if (names and name not in names) or not gateway.kinds[partner.connector].delivers:
             continue
         for health in gateway.outbound(name).check():
             found.append({"partner": name, "question": health.question, "ok": health.ok, "answer": health.answer})

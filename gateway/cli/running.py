@@ -1,4 +1,4 @@
-"""What the processes that run for months share: they stay small, and run until they are told to end."""
+"""What the processes that run for months share: they stay small, wait for a ledger that is away, and run until they are told to end."""
 
 from __future__ import annotations
 
@@ -6,8 +6,17 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
 
 from gateway.cli import lifeline
+
+if TYPE_CHECKING:
+    from gateway.flow.gateway import Gateway
+
+T = TypeVar("T")
 
 
 def stay_small() -> None:
@@ -15,12 +24,29 @@ def stay_small() -> None:
     sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # the interpreter's own way to say: not to be imported
 
 
-def until_told(ready: str, alive: Callable[[], bool]) -> bool:
-    """Wait for SIGTERM or SIGINT (or for the supervisor's end). False when a thread ended by itself, which is a fault."""
+def hear_the_end() -> threading.Event:
+    """Set once SIGTERM or SIGINT came, or the supervisor ended."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     lifeline.hold()
+    return stop
+
+
+def start(name: str, home: Path, stop: threading.Event, make: Callable[[Gateway], T]) -> T | None:
+    """What `make` makes of the gateway, as soon as the ledger is there; None when told to end before. Raises `Misconfigured`, at once."""
+    from gateway.cli.options import read_config
+    from gateway.flow.waiting import Starting
+
+    def say(words: str) -> None:
+        click.echo(f"{name}: {words}", err=True)
+
+    return Starting(read_config(home), say, stop).patiently(make)
+
+
+def until_told(ready: str, alive: Callable[[], bool], stop: threading.Event | None = None) -> bool:
+    """Say that all is ready and wait for the end. False when a thread ended by itself, which is a fault."""
+    stop = stop or hear_the_end()
     lifeline.say_ready(ready)
     while not stop.wait(1.0):
         if not alive():

@@ -6,11 +6,14 @@ import errno
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
 from gateway.cli.options import at_home, read_config
 from gateway.errors import Misconfigured
+
+T = TypeVar("T")
 
 PATIENCE = 10.0  # seconds for an earlier process, which is just ending, to leave the port
 
@@ -34,7 +37,8 @@ PATIENCE = 10.0  # seconds for an earlier process, which is just ending, to leav
 def web(home: Path, host: str | None, port: int | None, threads: int | None, workers: int) -> None:
     """Chạy cửa trước: API, nơi đối tác gọi vào, sức khỏe, số đo.
 
-    Run the front door: the API, the partners' hooks, health and metrics. SIGTERM lets the requests under way be answered.
+    Run the front door: the API, the partners' hooks, health and metrics. SIGTERM lets the requests under way be answered. Started by a
+    systemd socket it serves there, and --host and --port mean nothing.
     """
     from gateway.cli import lifeline
     from gateway.cli.running import stay_small
@@ -45,17 +49,22 @@ def web(home: Path, host: str | None, port: int | None, threads: int | None, wor
     settings = read_config(home).settings.web
     place = (host or settings.host, settings.port if port is None else port)
     lifeline.hold()
-    _when_free(place, lambda: run(home, *place, threads or settings.threads, workers, ready=_ready))
+    when_free(place, lambda: run(home, *place, threads or settings.threads, workers, ready=_ready, say=_say))
 
 
 def _ready(address: str) -> None:
     from gateway.cli import lifeline
 
     if not lifeline.say_ready(address):  # who supervises us tells it
-        click.echo(f"web: {address}", err=True)
+        _say(address)
 
 
-def _when_free(place: tuple[str, int], serve: Callable[[], None]) -> None:
+def _say(words: str) -> None:
+    click.echo(f"web: {words}", err=True)
+
+
+def when_free(place: tuple[str, int], serve: Callable[[], T]) -> T:
+    """What `serve` gives; tried again for a while when the port is taken."""
     until = time.monotonic() + PATIENCE
     while True:
         try:

@@ -51,6 +51,16 @@ def send_as_is(message: Message, link: Link) -> Mapping[str, Any]:
     return body
 
 
+def build_heading(view: Mapping[str, Any]) -> Mapping[str, str]:
+    """Where an event belongs: the organisation that handles the dossier, the national part of its procedure's code, its status by then."""
+    dossier = view["dossier"]
+    return {
+        "organisation": dossier["handled_by"]["code"],
+        "procedure": ".".join(dossier["procedure"]["code"].split(".")[:2]),
+        "status": str(view["current_status"]),
+    }
+
+
 def _add(view: dict[str, Any], one: Message, link: Link) -> None:
     body = dict(one.body)
     if one.type == "DossierSubmitted":

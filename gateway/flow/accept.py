@@ -38,6 +38,7 @@ class Acceptance:
         self.partner = partner
         self.lenient = lenient
         self.now = gateway.now()
+        self.doubtful_until = gateway.doubtful_until
 
     def one(self, submission: Submission, *, key: str | None = None, trace: str | None = None) -> Accepted:
         """Raises `Refused` (a subclass tells more) or `LedgerAway`; then nothing is stored."""
@@ -50,7 +51,7 @@ class Acceptance:
         self, submissions: Sequence[Submission], *, key: str | None = None, trace: str | None = None
     ) -> list[Accepted | Refused]:
         """Each on its own merits, in order, all that are good in one transaction."""
-        return self._commit([self._open(s, key, trace) for s in submissions], cursor=None)
+        return self._commit([self._open(s, key, s.trace or trace) for s in submissions], cursor=None)
 
     def page(self, page: Page) -> list[Accepted | Refused]:
         """A polled page and its cursor, together."""

@@ -16,7 +16,8 @@ from gateway.flow.letter import Letter
 from gateway.flow.route import destinations, facts_of, implications
 from gateway.ledger import facts as ledger_facts
 from gateway.ledger import messages as ledger
-from gateway.message import Message, new_id
+from gateway.ledger.restoring import doubt_message
+from gateway.message import Message, name_message
 from gateway.ports import Accepted, Submission
 
 if TYPE_CHECKING:
@@ -169,12 +170,13 @@ class Entry:
         self, dossier: str, held: str | None, to: Sequence[str], implied: Sequence[Route], row: Any = None
     ) -> Accepted:
         letter, connection = self.letter, self.connection
-        ours = new_id()
+        when = letter.event_time or self.now
+        ours = name_message(self.partner.id, letter.submission.source_id, when)
         seq = ledger.add_message(
             connection,
             {
                 "id": ours, "source": self.partner.id, "source_id": letter.submission.source_id, "idempotency_key": letter.key,
-                "type": letter.body["type"], "dossier": dossier, "event_time": letter.event_time or self.now,
+                "type": letter.body["type"], "dossier": dossier, "event_time": when,
                 "received_time": self.now, "digest": letter.digest, "content_type": letter.submission.content_type,
                 "original": letter.submission.original, "body": letter.json, "mapping": letter.submission.mapping, "held": held,
                 "routed": len(to), "because": letter.because, "trace": letter.trace,
@@ -184,6 +186,8 @@ class Entry:
         due = letter.due_at or (row.due_at if row is not None else None)
         self._follow(message, row, due)
         ledger.add_deliveries(connection, seq, dossier, to, self.now, due)
+        if to and when <= self.acceptance.doubtful_until:
+            doubt_message(connection, seq)
         self.bells += [d for d in to if d not in self.bells]
         for route in implied:
             self._imply(message, route)

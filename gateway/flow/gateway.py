@@ -8,7 +8,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -17,38 +17,26 @@ from urllib.parse import quote, urlencode
 
 from pydantic import ValidationError
 
-from gateway.channels import open_channel
+from gateway.channels import open_broker, open_channel
 from gateway.codes import CsvCodes
 from gateway.config import Config, resolve_secrets
-from gateway.dossiers.view import send_as_is
+from gateway.dossiers.view import build_heading, send_as_is
 from gateway.errors import Fault, Misconfigured, Refused
 from gateway.ledger import Ledger, open_ledger
 from gateway.ledger.files import Files
+from gateway.ledger.restoring import Restored, restores
 from gateway.ledger.schema import require_schema
+from gateway.ledger.sharedtime import SharedTime, database_time
 from gateway.message import Message, utc_now
-from gateway.ports import Channel, Kind, Outbound, Partner, Translation
+from gateway.ports import Bus, Channel, Kind, Outbound, Partner, Translation
 
 
-class Gateway:
-    """One process's hold on everything. `home` is the folder with `config/` and `data/`."""
+class Setup:
+    """The operator's files, with the mappings and connectors that they name. It asks nothing of the ledger."""
 
-    def __init__(
-        self,
-        home: Path,
-        *,
-        now: Callable[[], datetime] = utc_now,
-        channel: Channel | None = None,
-        config: Config | None = None,
-    ) -> None:
-        self.now = now
-        self.config = config or Config(home)
-        self.config.data.mkdir(parents=True, exist_ok=True)
-        self.ledger: Ledger = open_ledger(self.config.settings.ledger_url)
-        require_schema(self.ledger)
-        self.codes = CsvCodes(self.config.folder / "codelists")
-        self.files = Files(self.config.data / "files", self.ledger)
-        self.channel = channel or open_channel(self.config.settings.channel, self.config.data / "tickets")
-        self._outbounds: dict[str, Outbound] = {}
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.codes = CsvCodes(config.folder / "codelists")
 
     # ── mappings and connectors, loaded when first used ─────────────────────────────────────────────────────────
 
@@ -106,16 +94,60 @@ class Gateway:
                     )
         return Partner(row.id, row.name, row.name_en, row.connector, settings, row.mappings)
 
+
+class Gateway(Setup):
+    """One process's hold on everything. `home` is the folder with `config/` and `data/`."""
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        now: Callable[[], datetime] | None = None,
+        channel: Channel | None = None,
+        bus: Bus | None = None,
+        config: Config | None = None,
+        patience: float | None = None,
+    ) -> None:
+        """`patience`: see `open_ledger`. Raises `Misconfigured`, `SchemaBehind` and `LedgerAway`."""
+        super().__init__(config or Config(home))
+        self.config.data.mkdir(parents=True, exist_ok=True)
+        self.ledger: Ledger = open_ledger(self.config.settings.ledger_url, patience=patience)
+        try:
+            require_schema(self.ledger)
+            self.now: Callable[[], datetime] = now or self._time()
+        except BaseException:
+            self.ledger.close()  # whoever waits for it opens it again and again
+            raise
+        self.files = Files(self.config.data / "files", self.ledger)
+        kind = self.config.settings.channel
+        self.broker = open_broker(self.config) if channel is None and kind == "rabbitmq" else None
+        self.channel = channel or open_channel(kind, self.config.data / "tickets", self.broker)
+        self._bus = bus or self.broker
+        self._outbounds: dict[str, Outbound] = {}
+
+    @property
+    def bus(self) -> Bus:
+        """Messages over the broker. Raises `Misconfigured` when the channel is not RabbitMQ."""
+        if self._bus is None:
+            raise Misconfigured(
+                'cần RabbitMQ: đặt channel = "rabbitmq" trong config/gateway.toml · '
+                'this needs RabbitMQ: set channel = "rabbitmq" in config/gateway.toml'
+            )
+        return self._bus
+
     def outbound(self, destination: str) -> Outbound:
         """The connector that delivers to this partner; one for the whole process."""
         if destination not in self._outbounds:
             partner = self.partners[destination]
-            make = self.kinds[partner.connector].outbound
-            if make is None:
+            kind = self.kinds[partner.connector]
+            if kind.over_bus is not None:
+                self._outbounds[destination] = kind.over_bus(partner, self.bus)
+            elif kind.outbound is not None:
+                self._outbounds[destination] = kind.outbound(partner)
+            else:
                 raise Misconfigured(
                     f"the connector {partner.connector!r} cannot deliver, yet a route leads to {destination!r}"
                 )
-            self._outbounds[destination] = make(partner)
         return self._outbounds[destination]
 
     # ── translating for a destination ───────────────────────────────────────────────────────────────────────────
@@ -124,10 +156,15 @@ class Gateway:
         return any(self.config.partners[d].mappings.get(message_type) for d in to)
 
     def documents(self, destination: str, message: Message, view: Mapping[str, Any]) -> dict[str, Any]:
-        """The documents a destination gets, by name. A partner without mappings gets the canonical message. Raises `Refused`."""
-        rows = self.config.partners[destination].mappings
+        """The documents a destination gets, by name. A partner without mappings gets the canonical message; an event gets its heading.
+
+        Raises `Refused`.
+        """
+        partner = self.config.partners[destination]
+        rows = partner.mappings
+        heading = {"heading": build_heading(view)} if self.kinds[partner.connector].over_bus else {}
         if not rows:
-            return {"message": send_as_is(message, self.link)}
+            return {"message": send_as_is(message, self.link), **heading}
         if message.type not in rows:
             raise Refused(
                 [
@@ -139,7 +176,8 @@ class Gateway:
                     )
                 ]
             )
-        return {name: self.translation(mapping).translate(view) for name, mapping in rows[message.type].items()}
+        made = {name: self.translation(mapping).translate(view) for name, mapping in rows[message.type].items()}
+        return {**made, **heading}
 
     def lint(self, destination: str, message_type: str, view: Mapping[str, Any]) -> Sequence[Fault]:
         """What this destination would refuse; empty when all is well."""
@@ -150,6 +188,20 @@ class Gateway:
             except Refused as refused:
                 faults += refused.faults
         return faults
+
+    # ── copies of the ledger that were put back ─────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def restores(self) -> Sequence[Restored]:
+        """Oldest first. Read once: nothing runs while a copy is put back."""
+        with self.ledger.read() as connection:
+            return restores(connection)
+
+    @property
+    def doubtful_until(self) -> datetime:
+        """An event up to this moment may have been delivered by a life of the ledger that is lost."""
+        ahead = timedelta(seconds=self.config.settings.future_seconds)
+        return self.restores[-1].at + ahead if self.restores else datetime.min.replace(tzinfo=UTC)
 
     # ── the gateway's own secret, and what is signed with it ────────────────────────────────────────────────────
 
@@ -193,6 +245,16 @@ class Gateway:
         whole = hmac.compare_digest(self.sign("link", f"{path}|{until}").encode(), sign.encode())
         return whole and until.isdigit() and int(until) >= self.now().timestamp()
 
+    def _time(self) -> Callable[[], datetime]:
+        """One time for all hosts. SQLite has only one host."""
+        if self.ledger.sqlite:
+            return utc_now
+        shared = SharedTime(lambda: database_time(self.ledger))
+        shared.keep()
+        return shared
+
     def close(self) -> None:
+        if isinstance(self.now, SharedTime):
+            self.now.close()
         self.channel.close()
         self.ledger.close()

@@ -34,6 +34,15 @@ def read_canonical(body: Any) -> Canonical:
         raise Refused(faults_of(error, body)) from None
 
 
+def shape_faults(body: Any) -> tuple[Fault, ...]:
+    """What is wrong with the body's shape, to be told together with faults that were found before it was looked at."""
+    try:
+        read_canonical(body)
+    except Refused as refused:
+        return refused.faults
+    return ()
+
+
 def check_rights(partner: PartnerFile, message: Canonical) -> None:
     """May this partner say this? Raises `Forbidden`."""
     if message.type not in partner.sends:

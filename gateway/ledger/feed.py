@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy import Connection, func, select, text, update
 
+from gateway.ledger import queries
 from gateway.ledger.tables import statuses
 
 _UNPLACED = (
@@ -18,7 +19,10 @@ _UNPLACED = (
     .order_by(statuses.c.seq)
     .limit(5000)
 )
-_PLACE = update(statuses).where(statuses.c.seq == bindparam("b_seq")).values(position=bindparam("b_position"))
+_NEW = _UNPLACED.subquery("new")
+_RANKED = select(_NEW.c.seq, func.row_number().over(order_by=_NEW.c.seq).label("rank")).subquery("ranked")
+_LAST = select(func.coalesce(func.max(statuses.c.position), 0)).scalar_subquery()
+_PLACE = update(statuses).where(statuses.c.seq == _RANKED.c.seq).values(position=_LAST + _RANKED.c.rank)
 _FEED_LOCK = 7_405_663_001  # advisory lock of PostgreSQL; SQLite's writer is alone anyway
 
 
@@ -26,22 +30,19 @@ def place(connection: Connection) -> int:
     """Give places to the rows that have none yet. Call inside a writing transaction; returns how many were placed."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _FEED_LOCK})
-    waiting = connection.execute(_UNPLACED).scalars().all()
-    if waiting:
-        last = connection.execute(select(func.max(statuses.c.position))).scalar() or 0
-        connection.execute(_PLACE, [{"b_seq": seq, "b_position": last + i} for i, seq in enumerate(waiting, 1)])
-    return len(waiting)
+    return connection.execute(_PLACE).rowcount
 
 
 def has_unplaced(connection: Connection) -> bool:
     return connection.execute(_UNPLACED.limit(1)).first() is not None
 
 
-def read(connection: Connection, after: int, limit: int, dossiers_of: str | None = None) -> list[Any]:
-    """Rows after place `after`, in order. `dossiers_of` narrows it to dossiers a partner owns or takes part in."""
+def read(
+    connection: Connection, after: int, limit: int, dossiers_of: str | None = None, look: int = queries.LOOK
+) -> list[Any]:
+    """Rows after place `after`, in order. `dossiers_of` narrows it to dossiers a partner owns or takes part in, among the next `look` places."""
     statement = select(statuses).where(statuses.c.position > after).order_by(statuses.c.position).limit(limit)
     if dossiers_of is not None:
-        from gateway.ledger.queries import readable_by
-
-        statement = statement.where(readable_by(statuses.c.dossier, dossiers_of))
+        mine = queries.readable_by(statuses.c.dossier, dossiers_of)
+        statement = statement.where(statuses.c.position <= after + look, mine)
     return list(connection.execute(statement))

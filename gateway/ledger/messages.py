@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.ledger.among import among
 from gateway.ledger.prepared import Prepared
 from gateway.ledger.tables import FAR, beliefs, deliveries, dossiers, lanes, messages, statuses
 from gateway.message import Message
@@ -223,13 +224,13 @@ def history(connection: Connection, dossier: str, before: int) -> list[Message]:
     return [read_message(r) for r in _HISTORY.rows(connection, {"dossier": dossier, "before": before})]
 
 
-_HISTORIES = select(*_ROW).where(messages.c.dossier.in_(bindparam("dossiers", expanding=True))).order_by(messages.c.seq)
+_HISTORIES = Prepared(select(*_ROW).where(among(messages.c.dossier, "dossiers")).order_by(messages.c.seq))
 
 
 def histories(connection: Connection, codes: Iterable[str]) -> dict[str, list[Message]]:
     """All messages of several dossiers, oldest first."""
     found: dict[str, list[Message]] = {}
-    for row in connection.execute(_HISTORIES, {"dossiers": list(codes)}):
+    for row in _HISTORIES.rows(connection, {"dossiers": list(codes)}):
         found.setdefault(row.dossier, []).append(read_message(row))
     return found
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from gateway.ledger.absence import Absence, LedgerAway
 from gateway.ledger.turns import Group, Turn
 
 T = TypeVar("T")
 
-
-class LedgerAway(Exception):
-    """The database does not answer. Accept says 503; workers wait."""
+PATIENCE = 10.0  # seconds a statement of a serving process may take
 
 
 class Clash(LedgerAway):
@@ -34,6 +33,7 @@ class Ledger:
         self.sqlite = engine.dialect.name == "sqlite"
         self._turn: Any = Turn(engine.url.database) if self.sqlite and engine.url.database else nullcontext()
         self._group = Group(self)
+        self._absence = Absence()
         # PostgreSQL's own default takes a new snapshot for every statement
         self._reading: dict[str, Any] = (
             {"reading": True} if self.sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -42,13 +42,8 @@ class Ledger:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction; committed when the block ends well, rolled back when it raises."""
-        try:
-            with self._turn, self.engine.begin() as connection:
-                yield connection
-        except (DBAPIError, PoolTimeout) as error:
-            if (known := _known(error)) is None:
-                raise
-            raise known from error
+        with self._turn, self._reach(self.engine.begin()) as connection:
+            yield connection
 
     def write_together(self, work: Callable[[Connection], T]) -> T:
         """What `work` gives, committed. On SQLite the works of threads that wait share one commit; `work` may then run a second time."""
@@ -61,12 +56,35 @@ class Ledger:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent snapshot; nothing may be written."""
+        with self._reach(self._snapshot()) as connection:
+            yield connection
+
+    @contextmanager
+    def hold(self, lock: int) -> Iterator[None]:
+        """PostgreSQL's advisory lock of this number, for as long as the block runs; whoever comes second waits."""
+        with self._reach(self.engine.connect()) as connection:
+            connection.execute(select(func.pg_advisory_lock(lock)))
+            connection.commit()  # the lock stays; a transaction left open would keep old rows from being cleared
+            yield
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Connection]:
+        with self.engine.connect().execution_options(**self._reading) as connection:
+            yield connection
+
+    @contextmanager
+    def _reach(self, opening: AbstractContextManager[Connection]) -> Iterator[Connection]:
+        """The connection that `opening` gives, and what its errors mean."""
         try:
-            with self.engine.connect().execution_options(**self._reading) as connection:
+            with ExitStack() as stack:
+                with self._absence.question():
+                    connection = stack.enter_context(opening)
                 yield connection
         except (DBAPIError, PoolTimeout) as error:
-            if (known := _known(error)) is None:
+            if (known := known_error(error)) is None:
                 raise
+            if _is_gone(error):
+                self._absence.note(str(known))
             raise known from error
 
     def close(self) -> None:
@@ -74,20 +92,44 @@ class Ledger:
 
 
 _OURS = (ProgrammingError, DataError, NotSupportedError)  # a wrong statement or value: waiting mends nothing
-_IN_THE_WAY = {"40001", "40P01"}  # serialization failure, deadlock
+ONLY_READS = {
+    "25006",
+    "0A000",
+}  # a standby: of a write, and of the wish to write, which PostgreSQL calls "not supported"
+_IN_THE_WAY = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, a lock not had in time
 
 
-def _known(error: DBAPIError | PoolTimeout) -> LedgerAway | None:
+def known_error(error: DBAPIError | PoolTimeout) -> LedgerAway | None:
     """What an error of the database means; None for a mistake of ours. A standby that only reads, a full pool, a full disk: away."""
     if isinstance(error, PoolTimeout):
         return LedgerAway(str(error))
-    if isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", None) in _IN_THE_WAY:
-        return Clash(str(error.orig))
-    return None if isinstance(error, _OURS) else LedgerAway(str(error.orig))
+    told, state = " ".join(str(error.orig).split()), getattr(error.orig, "sqlstate", None)  # libpq tells long stories
+    if isinstance(error, IntegrityError) or state in _IN_THE_WAY:
+        return Clash(told)
+    if state in ONLY_READS:
+        return LedgerAway(told)
+    return None if isinstance(error, _OURS) else LedgerAway(told)
 
 
-def open_ledger(url: str, *, pool: int = 16) -> Ledger:
-    """The ledger at an SQLAlchemy URL: `sqlite:////path/file.db` or `postgresql+psycopg://…`. The schema is `gateway.ledger.schema`'s work."""
+def _is_gone(error: DBAPIError | PoolTimeout) -> bool:
+    """The connection ended, or none could be had; SQLite has none."""
+    if not isinstance(error, DBAPIError) or type(error.orig).__module__.startswith("sqlite3"):
+        return False
+    return error.connection_invalidated or (
+        isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) is None
+    )
+
+
+def place_of(url: str) -> str:
+    """The address as people may read it: without any password."""
+    return make_url(url).set(password=None).difference_update_query(["password", "sslpassword"]).render_as_string()
+
+
+def open_ledger(url: str, *, pool: int = 16, patience: float | None = None) -> Ledger:
+    """The ledger at an SQLAlchemy URL: `sqlite:////path/file.db` or `postgresql+psycopg://…`. Nothing is asked of it yet.
+
+    `patience`: seconds that PostgreSQL may work on a statement; None: as long as it takes. The schema is `gateway.ledger.schema`'s work.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(
@@ -96,9 +138,9 @@ def open_ledger(url: str, *, pool: int = 16) -> Ledger:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
-        engine = create_engine(
-            parsed, pool_size=pool, max_overflow=pool, pool_pre_ping=True, connect_args={"connect_timeout": 5}
-        )
+        from gateway.ledger.postgresql import open_engine
+
+        engine = open_engine(parsed, pool, patience, ONLY_READS)
     return Ledger(engine)
 
 
@@ -123,4 +165,4 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
-__all__ = ["Clash", "Ledger", "LedgerAway", "open_ledger"]
+__all__ = ["PATIENCE", "Clash", "Ledger", "LedgerAway", "open_ledger", "place_of"]

@@ -1,7 +1,7 @@
 """What a person sees and does about messages that need one: parked deliveries, held messages. Every act is recorded with who and why.
 
 A parked delivery is always the head of its lane, and its lane waits for it. `retry` sends it again as it is, `edit` with other
-documents, `discard` gives it up; after each the lane goes on in order.
+documents, `arrived` says that the partner has it, `discard` gives it up; after each the lane goes on in order.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, select, update
+from sqlalchemy import Connection, Select, and_, func, insert, select, update
 
 from gateway.errors import Fault, NotFound, Refused
 from gateway.ledger.facts import note_act
+from gateway.ledger.lanes import Ending, Lease, write_endings
 from gateway.ledger.tables import attempts, deliveries, lanes, messages
 
 
@@ -43,7 +44,7 @@ def _parked() -> Select[Any]:
         )
         .join(messages, messages.c.seq == deliveries.c.message_seq)
         .outerjoin(attempts, and_(attempts.c.delivery == deliveries.c.id, attempts.c.id == last))
-        .where(deliveries.c.state == "parked")
+        .where(deliveries.c.state == "parked", deliveries.c.ended_at.is_(None))  # what the index of open deliveries is about
     )  # fmt: skip
 
 
@@ -83,11 +84,35 @@ def attempts_of(connection: Connection, delivery: int) -> Sequence[Any]:
     return connection.execute(select(attempts).where(attempts.c.delivery == delivery).order_by(attempts.c.id)).all()
 
 
-def retry(connection: Connection, delivery: int, *, who: str, reason: str, now: datetime) -> str:
-    """Send it again as it is; the partner is asked first when the last attempt may have arrived. Returns the destination, for the bell."""
+def retry(connection: Connection, delivery: int, *, who: str, reason: str, now: datetime, absent: bool = False) -> str:
+    """Send it again as it is; the partner is asked first when the last attempt may have arrived. Returns the destination, for the bell.
+
+    `absent`: a person has learnt that the partner does not have it. Then it is not asked: there are partners that can never tell.
+    """
     row = _claim(connection, delivery)
-    _free(connection, row, now, **_again(connection, delivery))
-    note_act(connection, at=now, who=who, act="retry", subject=f"delivery {delivery}", reason=reason)
+    values = _again(connection, delivery)
+    _free(connection, row, now, **(values | {"state": "waiting"} if absent else values))
+    act = "retry-absent" if absent else "retry"
+    note_act(connection, at=now, who=who, act=act, subject=f"delivery {delivery}", reason=reason)
+    return str(row.destination)
+
+
+def arrived(connection: Connection, delivery: int, *, who: str, reason: str, now: datetime) -> str:
+    """A person has learnt that the partner has it: it is delivered, and that person's word is the proof. The lane goes on with the next."""
+    row = _claim(connection, delivery)
+    told = {"delivery": delivery, "fence": 0, "kind": "told", "worker": who, "started_at": now}
+    attempt = connection.execute(insert(attempts).values(told).returning(attempts.c.id)).scalar_one()
+    lane = connection.execute(
+        select(lanes.c.fence, lanes.c.delivered).where(
+            lanes.c.destination == row.destination, lanes.c.dossier == row.dossier
+        )
+    ).one()
+    lease = Lease(
+        row.destination, row.dossier, lane.fence, delivery, row.message_seq, attempt, row.attempts, row.asks, False, {}, None,
+        lane.delivered > 0,
+    )  # fmt: skip
+    write_endings(connection, [Ending(lease, "told", "delivered", "delivered", now, code="told", reason=reason)], now)
+    note_act(connection, at=now, who=who, act="arrived", subject=f"delivery {delivery}", reason=reason)
     return str(row.destination)
 
 

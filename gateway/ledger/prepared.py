@@ -46,7 +46,7 @@ class _Compiled:
 
 
 class Prepared:
-    """One statement, or one for each dialect by its name. Its parameters are plain values, never lists, and every call gives the same ones."""
+    """One statement, or one for each dialect by its name. Every call gives the same parameters; a list only where `among` stands."""
 
     def __init__(self, statement: Any) -> None:
         self._statement = statement
@@ -57,7 +57,9 @@ class Prepared:
         self._execute(connection, compiled.sql, compiled.bound(row), many=False)
 
     def run_many(self, connection: Connection, rows: Sequence[Row]) -> None:
-        if rows:
+        if len(rows) == 1:  # the drivers' way with many costs more than one statement
+            self.run(connection, rows[0])
+        elif rows:
             compiled = self._ready(connection, rows[0])
             self._execute(connection, compiled.sql, [compiled.bound(row) for row in rows], many=True)
 
@@ -104,8 +106,9 @@ def _known(connection: Connection, sql: str, error: Exception) -> BaseException:
 
 
 def _compile(statement: Any, dialect: Dialect, row: Row) -> _Compiled:
-    # only an insert takes its columns from the row
-    compiled: Any = statement.compile(dialect=dialect, column_keys=list(row) if statement.is_insert else None)
+    # only an insert of given values takes its columns from the row
+    valued = statement.is_insert and statement.select is None
+    compiled: Any = statement.compile(dialect=dialect, column_keys=list(row) if valued else None)
     binds = {name: bind for bind, name in compiled.bind_names.items()}
     lost = [name for name, bind in binds.items() if bind.required and name not in row] + sorted(row.keys() - binds)
     if lost:

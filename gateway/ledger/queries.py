@@ -16,6 +16,8 @@ from sqlalchemy.sql.elements import SQLCoreOperations
 
 from gateway.ledger.tables import OPEN, attempts, beliefs, breakers, deliveries, dossiers, lanes, messages, statuses
 
+LOOK = 20_000  # rows looked at for one page, when most of them may be none of the reader's business
+
 
 @dataclass(frozen=True, slots=True)
 class Reader:
@@ -78,6 +80,15 @@ def deliveries_for(connection: Connection, message_seq: int) -> Sequence[Any]:
     return connection.execute(_DELIVERY.where(deliveries.c.message_seq == message_seq).order_by(deliveries.c.id)).all()
 
 
+@dataclass(frozen=True, slots=True)
+class DeliveriesPage:
+    """One page. `upto`: every delivery up to this number was looked at; `more`: there are further ones to look at."""
+
+    rows: Sequence[Any]
+    upto: int
+    more: bool
+
+
 def deliveries_page(
     connection: Connection,
     reader: Reader,
@@ -87,9 +98,17 @@ def deliveries_page(
     state: str | None = None,
     destination: str | None = None,
     dossier: str | None = None,
-) -> Sequence[Any]:
-    """Deliveries numbered above `after`, rising: those to the reader itself and those of dossiers it may know of."""
-    statement = _DELIVERY.where(deliveries.c.id > after).order_by(deliveries.c.id).limit(limit)
+    look: int = LOOK,
+) -> DeliveriesPage:
+    """Deliveries numbered above `after`, rising: those to the reader itself and those of dossiers it may know of.
+
+    A reader of few of them gets pages with few or none, each after `look` numbers at most.
+    """
+    statement = _DELIVERY.where(deliveries.c.id > after).order_by(deliveries.c.id).limit(limit + 1)
+    end = None
+    if reader.reads != "all" and dossier is None and state not in OPEN:
+        end = after + look
+        statement = statement.where(deliveries.c.id <= end)
     if reader.reads != "all":
         mine = deliveries.c.destination == reader.partner
         statement = statement.where(or_(mine, visible(deliveries.c.dossier, reader)))
@@ -100,8 +119,14 @@ def deliveries_page(
     if destination is not None:
         statement = statement.where(deliveries.c.destination == destination)
     if dossier is not None:
-        statement = statement.where(deliveries.c.dossier == dossier)
-    return connection.execute(statement).all()
+        statement = statement.where(messages.c.dossier == dossier)
+    rows = connection.execute(statement).all()
+    last = rows[:limit][-1].id if rows else after
+    if len(rows) > limit:
+        return DeliveriesPage(rows[:limit], last, True)
+    if end is not None and end < (connection.execute(select(func.max(deliveries.c.id))).scalar() or 0):
+        return DeliveriesPage(rows, end, True)
+    return DeliveriesPage(rows, last, False)
 
 
 _MESSAGE = (

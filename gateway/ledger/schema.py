@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import inspect, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import String, column, inspect, select, table
+from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import Misconfigured
-from gateway.ledger.opening import Clash, Ledger, open_ledger
-from gateway.ledger.tables import alembic_version, schema_floor
+from gateway.ledger.opening import Clash, Ledger, known_error, open_ledger
+from gateway.ledger.tables import schema_floor
 
 HEAD = "0002"
 
@@ -20,6 +20,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 TURN = 0x6C69656E  # PostgreSQL's advisory lock: of two upgrades the second waits
 TRIES, PAUSE = 120, 1.0  # a migration that traffic held up gives way, and tries again
 _LOCK_NOT_HAD = "55P03"
+_VERSION = select(column("version_num", String)).select_from(table("alembic_version"))
 
 
 class SchemaBehind(Misconfigured):
@@ -31,7 +32,8 @@ def revision(ledger: Ledger) -> str | None:
     with ledger.read() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
-        return connection.execute(select(alembic_version.c.version_num)).scalar()
+        found: str | None = connection.execute(_VERSION).scalar()
+        return found
 
 
 def require_schema(ledger: Ledger) -> str:
@@ -48,7 +50,7 @@ def require_schema(ledger: Ledger) -> str:
     if here > HEAD:
         with ledger.read() as connection:
             oldest = connection.execute(select(schema_floor.c.oldest)).scalar_one()
-        if HEAD < oldest:
+        if oldest > HEAD:
             raise Misconfigured(
                 f"sổ cái ở lược đồ {here}, chỉ dành cho chương trình từ {oldest}, chương trình này là {HEAD}: hãy cài bản mới · "
                 f"the ledger is at revision {here}, for programs of {oldest} and later, this one is {HEAD}: install the newer one"
@@ -57,7 +59,10 @@ def require_schema(ledger: Ledger) -> str:
 
 
 def upgrade(url: str, to: str = "head", migrations: Path = MIGRATIONS) -> None:
-    """Bring the database at `url` to this program's schema, beside whatever is working on it. A newer one is left as it is."""
+    """Bring the database at `url` to this program's schema, beside whatever is working on it. A newer one is left as it is.
+
+    Raises `LedgerAway`, and `Clash` when what is working never left a moment for it.
+    """
     from alembic import command
     from alembic.config import Config
 
@@ -70,9 +75,12 @@ def upgrade(url: str, to: str = "head", migrations: Path = MIGRATIONS) -> None:
         for _ in range(TRIES):
             try:
                 return command.upgrade(config, to)
-            except OperationalError as error:
-                if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_HAD:
+            except DBAPIError as error:
+                known = known_error(error)
+                if known is None:
                     raise
+                if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_HAD:
+                    raise known from error
                 time.sleep(PAUSE)
     raise Clash(f"a lock was not to be had in {TRIES} tries")
 

@@ -78,7 +78,10 @@ def deliveries_of(connection: Connection, *, code: str | None = None, seq: int |
     tries = select(func.count()).where(attempts.c.delivery == deliveries.c.id).scalar_subquery().label("tries")
     statement = select(deliveries, tries).order_by(deliveries.c.message_seq, deliveries.c.id)
     if code is not None:
-        statement = statement.where(deliveries.c.dossier == code)
+        # by way of the messages: deliveries have no index that begins with the dossier
+        statement = statement.join(messages, messages.c.seq == deliveries.c.message_seq).where(
+            messages.c.dossier == code
+        )
     if seq is not None:
         statement = statement.where(deliveries.c.message_seq == seq)
     return connection.execute(statement).all()
@@ -110,7 +113,7 @@ def heard_from(connection: Connection, source: str) -> Sequence[str]:
 
 def open_count(connection: Connection) -> int:
     """How many deliveries have not ended."""
-    return int(connection.execute(select(func.count()).where(deliveries.c.state.in_(OPEN))).scalar_one())
+    return int(connection.execute(select(func.count()).where(deliveries.c.ended_at.is_(None))).scalar_one())
 
 
 def acts_on(connection: Connection, subjects: Sequence[str]) -> Sequence[Any]:

@@ -290,5 +290,11 @@ leaders = Table(
     Column("until", Instant, nullable=False),
 )
 
+schema_floor = Table(
+    "schema_floor",
+    metadata,
+    Column("oldest", Text, primary_key=True),  # one row: programs of this schema revision and later may work here
+)
+
 OPEN = ("waiting", "in_doubt", "parked")
 FAR = datetime(9999, 1, 1, tzinfo=UTC)  # the urgency of a dossier without a deadline: last

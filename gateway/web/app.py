@@ -8,6 +8,7 @@ from importlib.metadata import version
 from flask import Blueprint, Response, current_app, g, request
 from flask_openapi.openapi import OpenAPI
 
+from gateway.errors import BadRequest
 from gateway.flow.gateway import Gateway
 from gateway.web import openapi
 from gateway.web.api import api
@@ -16,7 +17,7 @@ from gateway.web.bodies import Places
 from gateway.web.here import House, gateway, house
 from gateway.web.hooks import hooks, table_of
 from gateway.web.operations import Gauges, operations
-from gateway.web.problems import BadRequest, catch_all
+from gateway.web.problems import catch_all
 from gateway.web.public.files import files
 
 OPEN = frozenset(

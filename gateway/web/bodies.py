@@ -1,4 +1,4 @@
-"""Reading what a caller sends: bounded in size, in time, and in how many places one caller may hold; then strict JSON.
+"""Reading what a caller sends: bounded in size, in time, and in how many places one caller may hold.
 
 The server hands a request over when its headers are in, and reads the body in the request's own thread: a client that drips holds that
 thread. Therefore bodies are read in small pieces with a look at the clock between them, only from callers that are known, and from one
@@ -11,34 +11,23 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 import re
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import isinf
 from time import monotonic
-from typing import Any, NoReturn, Protocol
+from typing import Protocol
 
 from flask import Request
 
-from gateway.errors import Refused
-from gateway.web.problems import (
-    BadRequest,
-    BodyTooLarge,
-    Busy,
-    LengthRequired,
-    TooSlow,
-    UnsupportedType,
-)
+from gateway.errors import BadRequest, BodyTooLarge, Refused, UnsupportedType
+from gateway.web.problems import Busy, LengthRequired, TooSlow
 
 PATIENCE = 24  # bodies of one caller, or public downloads, under way at a time
 LEAST_RATE = 32 << 10  # bytes a second that a body must keep up, after the first `read_seconds`
-DEEPEST = 32
 _FIRST_PIECE, _SMALLEST_PIECE, _LARGEST_PIECE = 16, 16, 64 << 10
 _SLOW_PIECE = 0.25  # seconds; after a piece that took longer, the clock is looked at more often
-_HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=-]{0,199}")  # as a message's id
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -80,13 +69,8 @@ def check_length(request: Request, most: int) -> int | None:
     """The announced length; None when the body comes in chunks. Raises `BodyTooLarge` before anything is read."""
     length = request.content_length
     if length is not None and length > most:
-        raise too_large(most)
+        raise BodyTooLarge.than(most)
     return length
-
-
-def too_large(most: int) -> BodyTooLarge:
-    words = f"nội dung lớn hơn {most} byte", f"the body is larger than {most} bytes"
-    return BodyTooLarge.of("", "too-large", *words)
 
 
 def pieces(request: Request, most: int, seconds: float) -> Iterator[bytes]:
@@ -103,7 +87,7 @@ def pieces(request: Request, most: int, seconds: float) -> Iterator[bytes]:
             break
         size += len(chunk)
         if size > most:
-            raise too_large(most)
+            raise BodyTooLarge.than(most)
         now = monotonic()
         if now - start > seconds + size / LEAST_RATE:
             raise TooSlow.of("", "too-slow", "nội dung đến quá chậm", "the body came too slowly")
@@ -210,70 +194,3 @@ def check_json_type(request: Request) -> None:
     else:
         return
     raise UnsupportedType.of("", "unsupported-type", *words)
-
-
-class _Twice(Exception):
-    pass
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _Twice(next(name for i, (name, _) in enumerate(pairs) if name in dict(pairs[:i])))
-    return found
-
-
-def _number(text: str) -> float:
-    value = float(text)
-    return _no_constant(text) if isinf(value) else value
-
-
-def _no_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is not a JSON number")
-
-
-_decode = json.JSONDecoder(
-    object_pairs_hook=_object, parse_float=_number, parse_constant=_no_constant, strict=True
-).decode
-
-
-def parse(raw: bytes) -> Any:
-    """Strict JSON (RFC 8259, and I-JSON's unique names): UTF-8, no name twice, no NaN, finite, at most 32 deep. Raises `BadRequest`."""
-    try:
-        value = _decode(raw.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        words = f"byte thứ {error.start} không phải UTF-8", f"byte {error.start} is not UTF-8"
-        raise BadRequest.of("", "not-utf8", *words) from None
-    except _Twice as twice:
-        words = f"tên {twice.args[0]!a} xuất hiện hai lần", f"the name {twice.args[0]!a} stands twice in an object"
-        raise BadRequest.of("", "name-twice", *words) from None
-    except RecursionError:
-        raise _too_deep() from None
-    except ValueError as error:
-        place = f" (ký tự thứ {error.pos + 1})" if isinstance(error, json.JSONDecodeError) else ""
-        raise BadRequest.of("", "not-json", f"không phải JSON hợp lệ{place}", f"not JSON: {error}") from None
-    # Each level costs a bracket: fewer brackets than levels allowed cannot be too deep, and most bodies need no walk.
-    if raw.count(b"{") + raw.count(b"[") > DEEPEST and _deeper(value, DEEPEST):
-        raise _too_deep()
-    if _HALF_PAIR.search(raw):
-        _refuse_half_pairs(value)
-    return value
-
-
-def _too_deep() -> BadRequest:
-    words = f"JSON lồng sâu quá {DEEPEST} tầng", f"JSON nested deeper than {DEEPEST}"
-    return BadRequest.of("", "too-deep", *words)
-
-
-def _deeper(value: Any, most: int) -> bool:
-    if not isinstance(value, dict | list):
-        return False
-    return most == 0 or any(_deeper(v, most - 1) for v in (value.values() if isinstance(value, dict) else value))
-
-
-def _refuse_half_pairs(value: Any) -> None:
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        words = "có nửa cặp thay thế Unicode đứng một mình", "half a Unicode surrogate pair stands alone"
-        raise BadRequest.of("", "not-unicode", *words) from None

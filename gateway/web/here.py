@@ -11,17 +11,17 @@ from typing import Any, TypeVar, cast
 from flask import Response, current_app, g, request
 
 from gateway.canonical.scalars import write_instant
-from gateway.errors import Fault, NotFound
+from gateway.errors import BadRequest, Fault, NotFound
 from gateway.flow.gateway import Gateway
+from gateway.flow.strict import parse
+from gateway.flow.trace import good_trace
 from gateway.ledger.queries import Reader
 from gateway.ports import Hook
 from gateway.web.auth import Caller, Keyring
-from gateway.web.bodies import Places, check_json_type, parse, read_all
-from gateway.web.problems import BadRequest
+from gateway.web.bodies import Places, check_json_type, read_all
 
 V = TypeVar("V", bound=Callable[..., Any])
 
-_TRACE = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.{0,200})?")
 _CURSOR = re.compile(r"[0-9a-f]{16}")
 
 
@@ -85,8 +85,7 @@ def json_body() -> tuple[Any, bytes]:
 
 def trace() -> str | None:
     """The caller's W3C trace context, if it gave a good one. A bad one is no reason to refuse a message."""
-    value = request.headers.get("Traceparent")
-    return value if value is not None and _TRACE.fullmatch(value) else None
+    return good_trace(request.headers.get("Traceparent"))
 
 
 def parameters(*known: str) -> Mapping[str, str]:

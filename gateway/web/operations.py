@@ -6,7 +6,7 @@ its partial indexes. `_accepted_total` and `_delivered_total` are running totals
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flask import Blueprint, Response
@@ -15,7 +15,7 @@ from gateway.errors import Misconfigured
 from gateway.flow.gateway import Gateway
 from gateway.ledger import metrics, queries
 from gateway.ledger.opening import LedgerAway
-from gateway.ledger.schema import HEAD, require_schema
+from gateway.ledger.schema import require_schema
 from gateway.web.here import answer, gateway, house
 from gateway.web.problems import answer_status
 
@@ -30,15 +30,30 @@ def live() -> Response:
 
 @operations.get("/readyz")
 def ready() -> Response:
-    """The ledger answers and has the schema of this program."""
+    """The ledger answers and has a schema this program can work with. A broker that is away is told, and no reason to send callers elsewhere:
+    what is accepted waits in the ledger."""
+    state = {"broker": _broker()} if gateway().broker else {}
     try:
-        require_schema(gateway().ledger)
+        revision = require_schema(gateway().ledger)
     except LedgerAway:
-        return answer_status(503, "sổ cái không trả lời", "the ledger does not answer", {"Retry-After": "5"})
+        return _unready("away", "5", state, "sổ cái không trả lời", "the ledger does not answer")
     except Misconfigured:
         words = "lược đồ sổ cái khác phiên bản chương trình", "the ledger's schema is not this program's"
-        return answer_status(503, *words, {"Retry-After": "30"})
-    return answer({"ready": True, "schema_revision": HEAD})
+        return _unready("schema", "30", state, *words)
+    return answer({"ready": True, "schema_revision": revision, "ledger": "there", **state})
+
+
+def _unready(ledger: str, later: str, state: Mapping[str, Any], words: str, words_en: str) -> Response:
+    return answer_status(503, words, words_en, {"Retry-After": later}, ready=False, ledger=ledger, **state)
+
+
+def _broker() -> str:
+    """there | blocked (it takes no messages just now) | away"""
+    broker = gateway().broker
+    state = broker.state() if broker else None
+    if state is None or not state.connected:
+        return "away"
+    return "blocked" if state.blocked else "there"
 
 
 @operations.get("/metrics")

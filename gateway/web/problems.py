@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -13,21 +13,13 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from gateway.errors import Misconfigured, Refused
+from gateway.flow.answers import problem, problem_document
 from gateway.ledger.opening import Clash, LedgerAway
 
 log = structlog.get_logger("web")
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
-
-
-class BadRequest(Refused):
-    """What came is not a request of ours: not JSON, an impossible cursor, a cut-off body."""
-
-    status = 400
-    title = "Yêu cầu không đọc được"
-    title_en = "The request cannot be read"
-    kind = "bad-request"
 
 
 class Unauthenticated(Refused):
@@ -60,20 +52,6 @@ class LengthRequired(Refused):
     kind = "length-required"
 
 
-class BodyTooLarge(Refused):
-    status = 413
-    title = "Nội dung quá lớn"
-    title_en = "The body is too large"
-    kind = "too-large"
-
-
-class UnsupportedType(Refused):
-    status = 415
-    title = "Loại nội dung không được hỗ trợ"
-    title_en = "Unsupported content type"
-    kind = "unsupported-type"
-
-
 class Busy(Refused):
     """One caller holds all the places it may have."""
 
@@ -95,43 +73,30 @@ _TITLES = {
 }
 
 
-def as_json(refused: Refused, instance: str) -> dict[str, Any]:
-    """The problem document of a refusal."""
-    return _document(
-        refused.status, refused.kind, refused.title, refused.title_en, instance, [f.as_json() for f in refused.faults]
-    )
-
-
 def answer_problem(refused: Refused) -> Response:
     headers = {}
     if refused.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="lienthong", LT-HMAC realm="lienthong"'
     if refused.status == 429:
         headers["Retry-After"] = "1"
-    return _response(as_json(refused, request.path), headers)
+    return _response(problem(refused, request.path), headers)
 
 
-def answer_status(status: int, detail: str, detail_en: str, headers: Mapping[str, str] | None = None) -> Response:
-    """A problem that is no refusal of an input: an unknown path, a ledger that is away."""
+def answer_status(
+    status: int, detail: str, detail_en: str, headers: Mapping[str, str] | None = None, **more: Any
+) -> Response:
+    """A problem that is no refusal of an input: an unknown path, a ledger that is away. `more` stands beside the problem's own members."""
+    return stand_alone(status, request.path, detail, detail_en, headers or {}, **more)
+
+
+def stand_alone(
+    status: int, path: str, detail: str, detail_en: str, headers: Mapping[str, str], **more: Any
+) -> Response:
+    """The same for a request that no app of ours has seen."""
     phrase = HTTPStatus(status).phrase
     kind, title, title_en = _TITLES.get(status, (phrase.lower().replace(" ", "-"), phrase, phrase))
     fault = {"pointer": "", "code": kind, "detail": detail, "detail_en": detail_en}
-    return _response(_document(status, kind, title, title_en, request.path, [fault]), headers or {})
-
-
-def _document(
-    status: int, kind: str, title: str, title_en: str, instance: str, faults: Sequence[Mapping[str, str]]
-) -> dict[str, Any]:
-    return {
-        "type": f"urn:lienthong:problem:{kind}",
-        "title": title,
-        "title_en": title_en,
-        "status": status,
-        "detail": "; ".join(f["detail"] for f in faults) or title,
-        "detail_en": "; ".join(f["detail_en"] for f in faults) or title_en,
-        "instance": instance,
-        "faults": list(faults),
-    }
+    return _response({**problem_document(status, kind, title, title_en, path, [fault]), **more}, headers)
 
 
 def _response(document: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
@@ -204,16 +169,13 @@ def _on_fault(error: Exception) -> Response:
 
 __all__ = [
     "MEDIA_TYPE",
-    "BadRequest",
-    "BodyTooLarge",
     "Busy",
     "Gone",
     "LengthRequired",
     "TooSlow",
     "Unauthenticated",
-    "UnsupportedType",
     "answer_problem",
     "answer_status",
-    "as_json",
     "catch_all",
+    "stand_alone",
 ]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, request
 
-from gateway.dossiers.algebra import HELD
 from gateway.errors import Fault, Refused
 from gateway.flow.accept import Acceptance
-from gateway.flow.validate import read_canonical
-from gateway.ports import Accepted, Submission
+from gateway.flow.answers import receipt
+from gateway.flow.validate import shape_faults
+from gateway.ports import Submission
 from gateway.web.bodies import idempotency_key
 from gateway.web.here import answer, caller, gateway, trace
 
@@ -20,7 +19,7 @@ def accept(body: Any, raw: bytes, own: tuple[Fault, ...] = ()) -> Response:
     """Commit one message and answer 202, or 200 when it was accepted before. `own` are faults found already: all are told together."""
     key = idempotency_key(request)
     if own:
-        raise Refused([*own, *_further(body)])
+        raise Refused([*own, *shape_faults(body)])
     accepted = Acceptance(gateway(), caller().partner).one(submission(body, raw), key=key, trace=trace())
     location = {"Location": f"/api/v1/messages/{accepted.id}"}
     return answer(receipt(accepted), 200 if accepted.repeated else 202, location)
@@ -43,33 +42,3 @@ def of_type(body: Any, wanted: str) -> tuple[Any, tuple[Fault, ...]]:
         f"only {wanted} is taken here; others go to /messages/batch",
     )
     return {**body, "type": wanted}, (Fault("/type", "wrong-type", *words),)
-
-
-def _further(body: Any) -> tuple[Fault, ...]:
-    try:
-        read_canonical(body)
-    except Refused as refused:
-        return refused.faults
-    return ()
-
-
-def receipt(accepted: Accepted) -> dict[str, Any]:
-    return {
-        "id": accepted.id,
-        "source": accepted.source,
-        "source_id": accepted.source_id,
-        "type": accepted.type,
-        "dossier": accepted.dossier,
-        "received_time": accepted.received_time,
-        "destinations": list(accepted.destinations),
-        "held": held(accepted.held),
-        "repeated": accepted.repeated,
-    }
-
-
-def held(reason: str | None) -> Mapping[str, str] | None:
-    """Why a message moved nothing, in words; None when it did move."""
-    if reason is None:
-        return None
-    detail, detail_en = HELD[reason]
-    return {"reason": reason, "detail": detail, "detail_en": detail_en}

@@ -8,7 +8,9 @@
 * A connection whose peer is gone without a word (half-open) would hold its thread for ever: TCP keep-alive ends it. A *known* caller that
   stays connected and says nothing in the middle of a body keeps its place until it hangs up; towards the internet, put a buffering
   proxy in front.
-* On SIGTERM requests under way are answered, new connections are refused, then the process ends; `drain_seconds` bounds that.
+* On SIGTERM it would close kept-alive connections in their callers' faces. So we drain first: accept no more, ask every caller for a new
+  connection (`Connection: close`), wait until the connections are gone or have been idle for `LINGER_SECONDS`, and only then let granian
+  end: it answers what is under way. `drain_seconds` bounds all of it.
 
 granian's usual arrangement, a parent and a worker, costs a second interpreter. Here the worker runs as a thread of this very process
 (the arrangement granian uses without an interpreter lock), which measured the same speed and is one process less.
@@ -21,22 +23,30 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from gateway.config import Config
 from gateway.web.bodies import PATIENCE
+from gateway.web.listening import BACKLOG, address_of, inherited, inode_of, listen, open_connections, stop_accepting
+
+if TYPE_CHECKING:
+    from gateway.flow.gateway import Gateway
+    from gateway.flow.waiting import Starting
+    from gateway.web.front import Front
 
 log = structlog.get_logger("web")
 
-BACKLOG = 1024
 CONNECTIONS = 1024  # open at a time; what waits in front of a thread costs a few KiB
 HEADER_SECONDS = 15
 IDLE_THREAD_SECONDS = 30
+LINGER_SECONDS = 2.0
 
-Ready = Callable[[str], None]
+Say = Callable[[str], None]
 
 
 def run(
@@ -46,56 +56,105 @@ def run(
     threads: int,
     workers: int = 1,
     *,
-    ready: Ready | None = None,
+    ready: Say | None = None,
+    say: Say = log.info,
     drain_seconds: float = 45,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. `port` 0 takes a free one; `ready` is told the address, ``http://host:port``, once it is open.
+    """Serve until SIGTERM or SIGINT, on the socket we were given or else at `host` and `port` (0 takes a free one).
 
-    With more than one of `workers` each is a process of its own on the same port, and this process only waits for them.
+    `ready` is told the address, ``http://host:port``, once the gateway is ready; until then `say` is told what is waited for. Raises
+    `OSError` when the port is taken, and `Misconfigured`. With more than one of `workers` each is a process of its own on the same socket,
+    and this process only waits for them.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    _notice_dead_peers(listening)
+    config = Config(home)
+    given = inherited()
+    listening = given or listen(host, port)
     address = address_of(listening)
+
+    def opened() -> None:
+        if ready is not None:
+            ready(address)
+
+    serving = Serving(config, listening, given is not None, threads, drain_seconds, say)
     if workers > 1:
-        _run_many(home, listening, threads, workers, lambda: ready(address) if ready else None, drain_seconds)
-        return
-    _serve(home, listening, threads, lambda: ready(address) if ready else None, drain_seconds)
+        _run_many(serving, workers, opened)
+    else:
+        serving.run(opened)
 
 
-def address_of(listening: socket.socket) -> str:
-    host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+class Serving:
+    """One serving process. `shared`: whoever gave us the socket holds it open, and others may be serving at it."""
+
+    def __init__(
+        self, config: Config, listening: socket.socket, shared: bool, threads: int, drain_seconds: float, say: Say
+    ) -> None:
+        self.listening = listening
+        self.threads = threads
+        self.drain_seconds = drain_seconds
+        self._config = config
+        self._shared = shared
+        self._say = say
+        self._stop = threading.Event()
+        self._gateway: Gateway | None = None
+        self._fault: Exception | None = None
+
+    def run(self, opened: Callable[[], None]) -> None:
+        """`opened` is called when the gateway is ready. Raises `Misconfigured`."""
+        from gateway.flow.waiting import Starting
+        from gateway.signals import set_up_logging
+        from gateway.web.front import Front
+
+        set_up_logging()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop.set())
+        front, starting = Front(), Starting(self._config, self._say, self._stop)
+        front.app = starting.once(self._make)
+        if starting.lack is not None and starting.lack.state == "behind" and self._shared:
+            front.app = starting.patiently(self._make)  # the version before may be serving at this socket, and well
+        if not self._stop.is_set():
+            self._serve(front, starting, opened)
+        if self._gateway is not None:
+            self._gateway.close()
+        if self._fault is not None:
+            raise self._fault
+        log.info("served", pid=os.getpid())
+
+    def _make(self, gateway: Gateway) -> Any:
+        from gateway.web.app import create_app
+
+        app = create_app(gateway)
+        self._gateway = gateway
+        return app
+
+    def _serve(self, front: Front, starting: Starting, opened: Callable[[], None]) -> None:
+        server = _server(front, self)
+        if front.app is not None:
+            server.on_startup(opened)
+        else:
+            front.lack = starting.lack
+            late = threading.Thread(target=self._open_late, args=(front, starting, opened), name="starting")
+            server.on_startup(late.start)
+        server.on_startup(self._end_if_told)
+        log.info("serving", address=address_of(self.listening), threads=self.threads, pid=os.getpid())
+        server.serve(target_loader=lambda *_: front, wrap_loader=False)
+        self._stop.set()
+
+    def _open_late(self, front: Front, starting: Starting, opened: Callable[[], None]) -> None:
+        try:
+            front.app = starting.patiently(self._make)
+        except Exception as error:  # noqa: BLE001 - raised again by `run`, in the main thread
+            self._fault = error
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+        if front.app is not None:
+            opened()
+
+    def _end_if_told(self) -> None:
+        if self._stop.is_set():  # before granian had its own hand on the signal
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _notice_dead_peers(listening: socket.socket) -> None:
-    """Accepted connections inherit this: a peer that vanished is noticed within about a minute and a half."""
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4), ("TCP_USER_TIMEOUT", 90_000)):
-        if hasattr(socket, name):  # not every system has them all
-            listening.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-
-
-def _serve(
-    home: Path, listening: socket.socket, threads: int, opened: Callable[[], None], drain_seconds: float
-) -> None:
-    from gateway.flow.gateway import Gateway
-    from gateway.signals import set_up_logging
-    from gateway.web.app import create_app
-
-    set_up_logging()
-    gateway = Gateway(home)
-    app = create_app(gateway)
-    server = _server(app, listening, threads, drain_seconds)
-    server.on_startup(opened)
-    log.info("serving", address=address_of(listening), threads=threads, pid=os.getpid())
-    server.serve(target_loader=lambda *_: app, wrap_loader=False)
-    gateway.close()
-    log.info("served", pid=os.getpid())
-
-
-def _server(app: Any, listening: socket.socket, threads: int, drain_seconds: float) -> Any:
+def _server(front: Front, serving: Serving) -> Any:
     from granian._granian import SocketHolder
     from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
@@ -113,11 +172,22 @@ def _server(app: Any, listening: socket.socket, threads: int, drain_seconds: flo
             self._shd: Any = made(listening.fileno(), False, BACKLOG)
 
         def signal_handler_interrupt(self, *_args: Any, **_kwargs: Any) -> None:
-            leave = threading.Timer(drain_seconds, os._exit, [0])
+            if front.leaving:
+                return
+            front.leaving = True
+            leave = threading.Timer(serving.drain_seconds, os._exit, [0])
             leave.daemon = True
             leave.start()
+            threading.Thread(target=self._drain, name="drain", daemon=True).start()
+
+        def _drain(self) -> None:
+            stop_accepting(inode_of(listening))
+            until = time.monotonic() + LINGER_SECONDS
+            while time.monotonic() < until and open_connections(port):
+                time.sleep(0.05)
             super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
 
+    listening = serving.listening
     listening.setblocking(False)
     host, port = listening.getsockname()[:2]
     return Server(
@@ -128,7 +198,7 @@ def _server(app: Any, listening: socket.socket, threads: int, drain_seconds: flo
         http=HTTPModes.http1,
         websockets=False,
         runtime_threads=1,
-        blocking_threads=threads + PATIENCE,
+        blocking_threads=serving.threads + PATIENCE,
         blocking_threads_idle_timeout=IDLE_THREAD_SECONDS,
         backlog=BACKLOG,
         backpressure=CONNECTIONS,
@@ -138,21 +208,32 @@ def _server(app: Any, listening: socket.socket, threads: int, drain_seconds: flo
     )
 
 
-def _run_many(
-    home: Path, listening: socket.socket, threads: int, workers: int, opened: Callable[[], None], drain_seconds: float
-) -> None:
+def _run_many(serving: Serving, workers: int, opened: Callable[[], None]) -> None:
     """Fork with the code loaded and nothing opened. When one ends by itself all end, and whoever started us starts us again."""
     import gateway.web.app  # noqa: F401 - its pages are then shared
 
-    children = {_fork(home, listening, threads, drain_seconds) for _ in range(workers)}
+    lifeline, told = (
+        os.pipe(),
+        os.pipe(),
+    )  # down: that we live, as long as it is open; up: a byte from each that is ready
+    children = {_fork(serving, lifeline, told[1]) for _ in range(workers)}
+    os.close(told[1])
 
     def tell(*_: Any) -> None:
         for child in children:
             os.kill(child, signal.SIGTERM)
 
+    def count() -> None:
+        ready = 0
+        while ready < workers and (more := len(os.read(told[0], workers))):
+            ready += more
+        if ready == workers:
+            opened()
+
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, tell)
-    opened()
+    serving.listening.close()
+    threading.Thread(target=count, daemon=True).start()
     worst = 0
     while children:
         child, status = os.wait()
@@ -163,13 +244,25 @@ def _run_many(
         sys.exit(worst)
 
 
-def _fork(home: Path, listening: socket.socket, threads: int, drain_seconds: float) -> int:
+def _fork(serving: Serving, lifeline: tuple[int, int], told: int) -> int:
     child = os.fork()
     if child == 0:
         code = 1
         try:
-            _serve(home, listening, threads, lambda: None, drain_seconds)
+            os.close(lifeline[1])
+            threading.Thread(target=_end_with_parent, args=(lifeline[0],), name="lifeline", daemon=True).start()
+            serving.run(lambda: _tell_parent(told))
             code = 0
         finally:
             os._exit(code)
     return child
+
+
+def _tell_parent(told: int) -> None:
+    os.write(told, b".")
+    os.close(told)
+
+
+def _end_with_parent(lifeline: int) -> None:
+    os.read(lifeline, 1)  # nobody writes: it returns when the parent is gone, however it went
+    os.kill(os.getpid(), signal.SIGTERM)

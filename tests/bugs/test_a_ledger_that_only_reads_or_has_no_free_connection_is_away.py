@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
+from gateway.ledger.facts import spend_nonce
 from gateway.ledger.opening import LedgerAway, open_ledger
-from tests.house import House, dossier
+from tests.house import House
 
 
 def test_a_standby_is_away(house: House) -> None:
@@ -21,8 +22,8 @@ def test_a_standby_is_away(house: House) -> None:
     if not ledger.sqlite:
         ledger.engine.dispose()
 
-    with pytest.raises(LedgerAway):
-        house.accept("one-stop", dossier())
+    with pytest.raises(LedgerAway), ledger.write() as connection:
+        spend_nonce(connection, "key", "nonce", house.gateway.now())
 
 
 def test_a_full_pool_is_away(ledger_url: str) -> None:

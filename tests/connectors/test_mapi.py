@@ -30,7 +30,7 @@ from gateway.canonical import any_message
 from gateway.errors import AskFirst, Conflicting, DeliveryError, Fault, Refused, Rejected, TryLater, Unclassified
 from gateway.http import Reply
 from gateway.message import Message
-from gateway.ports import Accepted, Answer, Found, Hook, Incoming, Parcel, Partner, Receipt, Submission
+from gateway.ports import RESTORED, Accepted, Answer, Found, Hook, Incoming, Parcel, Partner, Receipt, Submission
 from gateway.simulation import Chaos, Request, Response, Serve, Twin
 from tests.connectors.replay import Recorded, Sample, outcome_of, read_samples, words_of
 
@@ -444,6 +444,36 @@ def test_a_failed_question_is_never_an_absence(portal: Portal, chaos: dict[str, 
     with pytest.raises(AskFirst):
         portal.out.deliver(doubtful)
     assert portal.effects == []
+
+
+AFTER_A_RESTORE: Any = {"steps": {RESTORED: True}, "in_doubt": True}
+
+
+def test_after_a_restore_a_row_that_stands_there_means_that_all_of_it_arrived(portal: Portal) -> None:
+    portal.out.deliver(parcel(dossier=DOSSIER, progress=PROGRESS))
+    unknown_to_the_copy = replace(parcel(dossier=DOSSIER, progress=PROGRESS), **AFTER_A_RESTORE)
+    assert portal.out.find(unknown_to_the_copy) is Found.ARRIVED
+
+
+def test_after_a_restore_what_the_portal_does_not_have_is_sent(portal: Portal) -> None:
+    lost = replace(parcel(dossier=DOSSIER, progress=PROGRESS), **AFTER_A_RESTORE)
+    assert portal.out.find(lost) is Found.ABSENT
+    portal.out.deliver(parcel(dossier=DOSSIER))
+    assert portal.out.find(lost) is Found.ABSENT, "the dossier is there, its row is not"
+
+
+def test_after_a_restore_a_portal_that_has_moved_on_is_not_moved_back(portal: Portal) -> None:
+    submission = replace(parcel(dossier=DOSSIER), **AFTER_A_RESTORE)
+    portal.out.deliver(parcel(dossier=DOSSIER))
+    assert portal.out.find(submission) is Found.ABSENT, "sent again it changes nothing"
+    portal.out.deliver(replace(parcel(dossier={**DOSSIER, "TrangThaiHoSo": "4"}), known_there=True))
+    assert portal.out.find(submission) is Found.ARRIVED
+
+
+def test_after_a_restore_a_look_up_without_rows_leaves_it_to_a_person(portal: Portal) -> None:
+    portal.out.deliver(parcel(dossier=DOSSIER, progress=PROGRESS))
+    portal.twin._progress_key = ""
+    assert portal.out.find(replace(parcel(dossier=DOSSIER, progress=PROGRESS), **AFTER_A_RESTORE)) is Found.UNKNOWN
 
 
 misfortune = st.sampled_from(

@@ -131,7 +131,7 @@ def test_the_samples_of_a_mapping_run_and_a_document_is_tried(run: Run, home: Pa
     assert {one["mapping"] for one in json.loads(tested.output)["samples"]} == {"vnpost_event"}
     assert tried.exit_code == 0
     assert "/order ←" in tried.output
-    assert run("map", "test", "nothing").exit_code == 1
+    assert run("map", "test", "nothing").exit_code == 2
     assert "portal: StatusChanged/progress" in run("map", "list").output
 
 

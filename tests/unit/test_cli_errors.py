@@ -1,4 +1,4 @@
-"""Errors an operator can mend are one clear message and exit code 1; a wrong call is 2; nobody sees a traceback."""
+"""What could not be done now is one clear message and exit code 1; wrong files and a wrong call are 2; nobody sees a traceback."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_a_wrong_file_is_named_with_its_place_and_cure(tmp_path: Path, addresses
 
     told = run("flow", "--home", str(tmp_path))
 
-    assert told.exit_code == 1
+    assert told.exit_code == 2
     assert "gateway.toml" in told.output
     assert "web.port" in told.output
     assert "Traceback" not in told.output
@@ -52,7 +52,7 @@ def test_an_unknown_command_and_a_missing_reason_are_usage_errors(tmp_path: Path
 def test_an_unknown_partner_is_answered_with_the_known_ones(tmp_path: Path) -> None:
     told = run("partners", "show", "nowhere", "--home", str(tmp_path))
 
-    assert told.exit_code == 1
+    assert told.exit_code == 2
     assert "one-stop, portal, vnpost" in told.output
 
 

@@ -135,7 +135,7 @@ def test_edit_refuses_documents_of_other_names(house: House, run: Run, tmp_path:
 
     told = run("parked", "edit", str(delivery), "--file", str(file), "--reason", "thử")
 
-    assert told.exit_code == 1
+    assert told.exit_code == 2
     assert "message" in told.output
     assert rows(house, deliveries)[0].state == "parked"
 

@@ -135,4 +135,4 @@ def test_a_key_is_shown_once_and_rotating_it_leaves_the_old_one_a_term(run: Run,
     assert old.good(gateway.now())
     assert old.expires_at is not None
     assert not new.good(gateway.now())
-    assert run("keys", "add", "nobody").exit_code == 1
+    assert run("keys", "add", "nobody").exit_code == 2

@@ -13,9 +13,10 @@ from flask import Request
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.errors import Refused
-from gateway.web.bodies import DEEPEST, Places, given_digest, idempotency_key, parse, pieces, read_all
-from gateway.web.problems import BadRequest, BodyTooLarge, Busy, TooSlow
+from gateway.errors import BadRequest, BodyTooLarge, Refused
+from gateway.flow.strict import DEEPEST, parse
+from gateway.web.bodies import Places, given_digest, idempotency_key, pieces, read_all
+from gateway.web.problems import Busy, TooSlow
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -9,12 +9,12 @@ from flask import Response, request
 
 from gateway.errors import Fault, Refused
 from gateway.flow.accept import Acceptance
+from gateway.flow.answers import problem, receipt
 from gateway.ports import Accepted
 from gateway.web.api import api
 from gateway.web.here import answer, caller, gateway, json_body, plain, trace
 from gateway.web.openapi import answers, body, ref
-from gateway.web.problems import as_json
-from gateway.web.receipts import receipt, submission
+from gateway.web.receipts import submission
 from gateway.web.shapes import BatchAnswer
 
 
@@ -62,5 +62,5 @@ def _escape(name: str) -> str:
 
 def _result(one: Accepted | Refused) -> dict[str, Any]:
     if isinstance(one, Refused):
-        return {"status": one.status, "receipt": None, "problem": as_json(one, request.path)}
+        return {"status": one.status, "receipt": None, "problem": problem(one, request.path)}
     return {"status": 200 if one.repeated else 202, "receipt": receipt(one), "problem": None}

@@ -33,15 +33,13 @@ def list_deliveries() -> Response:
     given = parameters("state", "destination", "dossier", "limit", "after")
     after, most = cursor(given), number(given, "limit", USUAL, MOST)
     with gateway().ledger.read() as connection:
-        rows = queries.deliveries_page(
+        page = queries.deliveries_page(
             connection,
             reader(),
             after=after,
-            limit=most + 1,
+            limit=most,
             state=one_of(given, "state", STATES),
             destination=one_of(given, "destination", gateway().config.partners),
             dossier=given.get("dossier"),
         )
-    more, rows = len(rows) > most, rows[:most]
-    last = rows[-1].id if rows else after
-    return answer({"items": [delivery(row) for row in rows], "next": write_cursor(last), "more": more})
+    return answer({"items": [delivery(row) for row in page.rows], "next": write_cursor(page.upto), "more": page.more})

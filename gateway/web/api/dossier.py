@@ -6,11 +6,11 @@ from typing import Any
 
 from flask import Response
 
+from gateway.flow.answers import held
 from gateway.ledger import queries
 from gateway.web.api import api
 from gateway.web.here import answer, gateway, parameters, plain, reader, unknown_dossier
 from gateway.web.openapi import CODE, answers, with_parameters
-from gateway.web.receipts import held
 from gateway.web.rows import delivery, names
 from gateway.web.shapes import DossierAnswer
 

@@ -6,11 +6,11 @@ import re
 
 from flask import Response, request
 
+from gateway.errors import BadRequest
 from gateway.web.api import api
 from gateway.web.bodies import check_length, given_digest, pieces, require_length
 from gateway.web.here import answer, caller, house, plain
 from gateway.web.openapi import answers, parameter, with_parameters
-from gateway.web.problems import BadRequest
 from gateway.web.shapes import FileAnswer
 
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][\w!#$&^.+-]{0,99}/[A-Za-z0-9][\w!#$&^.+-]{0,99}", re.ASCII)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Response
 
 from gateway.errors import NotFound
+from gateway.flow.answers import held
 from gateway.ledger import queries
 from gateway.web.api import api
 from gateway.web.here import answer, gateway, parameters, plain, reader
 from gateway.web.openapi import answers, parameter, with_parameters
-from gateway.web.receipts import held
 from gateway.web.rows import delivery
 from gateway.web.shapes import MessageAnswer
 

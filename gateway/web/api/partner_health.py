@@ -54,7 +54,7 @@ def read_partner_health(partner: str) -> Response:
 
 
 def _ask(partner: str) -> list[dict[str, Any]]:
-    if gateway().kinds[gateway().config.partners[partner].connector].outbound is None:
+    if not gateway().kinds[gateway().config.partners[partner].connector].delivers:
         return []
     try:
         found = gateway().outbound(partner).check()

@@ -26,6 +26,7 @@ _ENDINGS = {
 _KINDS = {
     "send": ("gửi tới {to}", "sending to {to}"),
     "ask": ("hỏi {to} đã nhận chưa", "asking {to} whether it arrived"),
+    "told": ("người xử lý hỏi {to}", "a person asks {to}"),
 }
 _ORDER = {"message": 0, "status": 1, "delivery": 2, "attempt": 3}
 
