@@ -36,13 +36,7 @@ def set_up_logging(stream: TextIO | None = None, level: int = logging.INFO) -> N
     """Once per process, before anything is logged: our own lines, and what libraries log from WARNING on, as JSON to `stream` (stderr)."""
     out = stream or sys.stderr
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-            tell_exception,
-            keep_listed,
-            structlog.processors.JSONRenderer(serializer=_write, ensure_ascii=False),
-        ],
+        processors=_processors(),
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=True,
@@ -51,6 +45,26 @@ def set_up_logging(stream: TextIO | None = None, level: int = logging.INFO) -> N
     foreign.setFormatter(_Foreign())
     logging.basicConfig(handlers=[foreign], level=logging.WARNING, force=True)
     logging.captureWarnings(True)
+
+
+def keep_stdout_clean() -> None:
+    """For a short command, whose output is its answer: what must be told goes to stderr. Does nothing where logging is set up."""
+    if not structlog.is_configured():
+        structlog.configure(
+            processors=_processors(),
+            wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+            logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),
+        )
+
+
+def _processors() -> list[Any]:
+    return [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        tell_exception,
+        keep_listed,
+        structlog.processors.JSONRenderer(serializer=_write, ensure_ascii=False),
+    ]
 
 
 def keep_listed(_logger: Any, _method: str, event: Event) -> Event:
@@ -131,4 +145,4 @@ def _write(event: Any, **options: Any) -> str:
     return json.dumps(event, ensure_ascii=False, default=str)
 
 
-__all__ = ["KEYS", "keep_listed", "mask", "set_up_logging", "tell_exception"]
+__all__ = ["KEYS", "keep_listed", "keep_stdout_clean", "mask", "set_up_logging", "tell_exception"]

@@ -80,7 +80,7 @@ class RabbitMQ:
         if not state.connected or state.blocked:
             cause = state.blocked or state.error or "no answer yet"
             raise BusAway(f"không dùng được RabbitMQ · RabbitMQ takes nothing: {state.address}: {cause}")
-        self._link.call(lambda: self._publisher.take(batch))
+        self._link.call(lambda: self._publisher.take(batch) if self._connection is not None else batch.end())
         return batch.wait()
 
     def attend(self, queues: Sequence[str], most: int) -> None:

@@ -61,7 +61,9 @@ def read_config(home: Path) -> Config:
 def open_gateway(home: Path) -> Gateway:
     """Everything, for a command that accepts, translates or calls a partner."""
     from gateway.flow.gateway import Gateway
+    from gateway.signals import keep_stdout_clean
 
+    keep_stdout_clean()
     config = read_config(home)
     _must_exist(config)
     return Gateway(home, config=config)
@@ -71,7 +73,9 @@ def open_books(home: Path) -> Ledger:
     """The ledger alone, with its schema checked, for a command that only reads it or records an act."""
     from gateway.ledger import open_ledger
     from gateway.ledger.schema import require_schema
+    from gateway.signals import keep_stdout_clean
 
+    keep_stdout_clean()
     config = read_config(home)
     _must_exist(config)
     ledger = open_ledger(config.settings.ledger_url)

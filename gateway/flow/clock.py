@@ -52,9 +52,9 @@ class Clock:
                 self._note(False)
                 log.error("ledger_away", error=str(away))
             self._stop.wait(1.0)
+        self.leave()  # before the readers have ended: a slow partner keeps nobody from leading
         for reader in readers:
             reader.join()
-        self.leave()
 
     def _note(self, leads: bool) -> None:
         if leads != self._leading.is_set():
