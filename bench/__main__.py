@@ -59,5 +59,24 @@ def embedded(messages: int, connections: int, loaded: int, as_json: bool) -> Non
         print(f"{name:>48}  {ratio:.2f}")
 
 
+@bench.command()
+@click.option("--json", "as_json", is_flag=True)
+def translate(as_json: bool) -> None:
+    """Dịch tài liệu 1, 10 và 100 KB bằng quy tắc JSON và bằng XSLT.
+
+    Translate documents of 1, 10 and 100 KB by JSON rules and by XSLT, against reading and writing alone. Example: lienthong bench translate
+    """
+    from bench.translate import Bench
+
+    result = Bench().run()
+    if as_json:
+        print(json.dumps(result, indent=1))
+        return
+    for figure in result["figures"]:
+        print(
+            f"{figure['size']:>4} KB  {figure['name']:<22}  {figure['us']:>9,.0f} µs  {figure['ratio']:>6.1f} × floor"
+        )
+
+
 if __name__ == "__main__":
     bench(prog_name="lienthong bench")

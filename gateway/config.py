@@ -35,6 +35,10 @@ class Web(Section):
     file_bytes: int = Field(default=200 << 20, ge=1024, description="largest uploaded file")
     batch: int = Field(default=500, ge=1, le=5000, description="most messages in one batch")
     read_seconds: Seconds = 30
+    forwarded: bool = Field(
+        default=False,
+        description="a proxy in front sets X-Forwarded-Proto and -Host itself: the WSDL then names that address",
+    )
 
 
 class Delivery(Section):
@@ -120,6 +124,13 @@ class Amqp(Section):
     )
 
 
+class Soap(Section):
+    """How a partner proves over SOAP who it is, beside its keys. Paths of PEM files are relative to the configuration's folder."""
+
+    certificates: list[str] = []
+    signed: bool = Field(default=False, description="it must sign every message with one of them")
+
+
 class PartnerFile(Section):
     """partners/<id>.toml, before its connector has checked `settings`."""
 
@@ -130,6 +141,9 @@ class PartnerFile(Section):
     enabled: bool = True
     sends: list[str] = []
     reads: Literal["all", "own", "none"] = "own"
+    speaks_of: Literal["all", "own"] = Field(
+        default="own", description="all: also of dossiers that were never sent to it, as a tax office does"
+    )
     origins: list[Literal["local", "portal"]] = Field(default=["local"], description="where its dossiers are filed")
     organisations: list[str] = Field(default=["*"], description="units it may speak for, as patterns")
     poll_seconds: Seconds | None = None
@@ -137,6 +151,7 @@ class PartnerFile(Section):
     mappings: dict[str, dict[str, str]] = {}
     delivery: dict[str, Any] = {}
     amqp: Amqp = Amqp()
+    soap: Soap = Soap()
 
 
 class When(Section):

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
-from gateway.errors import DeliveryError, Fault
+from gateway.errors import DeliveryError, Fault, TryLater
 from gateway.message import Message
 
 # ── outbound ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -38,6 +38,10 @@ class Receipt:
     duplicate: bool = False
 
 
+def _no_file(sha256: str) -> bytes:
+    raise TryLater(f"không có tệp {sha256} · no such file", code="file")
+
+
 RESTORED = "restored"
 """Among a parcel's steps: the ledger is a copy put back, older than the partner. Any call of this delivery may have been made, remembered or not."""
 
@@ -51,6 +55,7 @@ class Parcel:
     `steps` are the answers of earlier calls of this same delivery; `remember(step, answer)` stores one more *before* the next call.
     `known_there` is true when an earlier delivery of this lane ended well: the partner has the dossier.
     `in_doubt` is true when an earlier attempt of this delivery may have been done.
+    `read_file(sha256)` is the content of a file parked with us, for partners who want it inline; it raises `TryLater`. Read it before the call.
     """
 
     delivery: int
@@ -61,6 +66,7 @@ class Parcel:
     known_there: bool = False
     in_doubt: bool = False
     remember: Callable[[str, Any], None] = lambda step, answer: None
+    read_file: Callable[[str], bytes] = _no_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,20 +154,35 @@ class Poller(Protocol):
         """The items after `cursor` (None: from the beginning). Raises `TryLater` when the partner cannot answer."""
 
 
-class Door(Protocol):
-    """What an inbound hook may ask of the spine. The caller is already authenticated as the hook's partner."""
+class Desk(Protocol):
+    """What an inbound adapter may ask of the spine."""
 
-    def accept(self, submission: Submission) -> Accepted:
-        """Commit one message. Raises `Refused` (with every fault) or a subclass."""
+    def now(self) -> datetime:
+        """The gateway's time, one for all hosts."""
 
     def translate(self, mapping: str, document: Any) -> Any:
         """Translate a document by the named mapping. Raises `Refused`."""
 
     def dossier(self, code: str) -> Mapping[str, Any] | None:
-        """The dossier as the gateway knows it: keys `dossier` (canonical body), `status`, `status_time`; None if unknown."""
+        """The dossier as the gateway knows it: keys `dossier` (canonical body), `status`, `status_time`, `received_at` (None before its
+        reception); None if unknown."""
+
+    def waiting(self, statuses: Sequence[int], after: str, most: int) -> Sequence[Mapping[str, Any]]:
+        """Dossiers of which something was delivered to the partner and that stand at one of these statuses: what a partner without a feed
+        is asked about. At most `most` of them, by code, those after the code `after`; each as `dossier` gives it."""
 
     def keep(self, content: bytes, media_type: str) -> str:
         """Park a file that came inline; returns its sha256."""
+
+
+class Door(Desk, Protocol):
+    """What an inbound hook may ask besides. The caller is already authenticated as the hook's partner."""
+
+    def accept(self, submission: Submission) -> Accepted:
+        """Commit one message. Raises `Refused` (with every fault) or a subclass."""
+
+    def hold(self, submission: Submission) -> Accepted:
+        """Commit one message that cannot be taken as it is: kept, held, and shown to a person. For what its sender will not say again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +202,29 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """Where a partner that can carry no key of ours puts the secret it was given.
+
+    `place`: ``path``, one more segment behind the hook's; ``query``, the parameter `name`; ``body``, the member `name` of the JSON object.
+    """
+
+    place: Literal["path", "query", "body"]
+    secret: SecretStr
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Hook:
-    """A path under `/hooks/<partner>/` that the partner calls. Authentication and the body cap are the web's work."""
+    """A path under `/hooks/<partner>/` that the partner calls. Authentication and the body cap are the web's work.
+
+    With `proof`, a call without a key is let in when it shows that secret.
+    """
 
     method: str
     path: str
     answer: Callable[[Incoming, Door], Answer]
     body_bytes: int | None = None  # a cap of its own, where the partner sends files inline
+    proof: Proof | None = None
 
 
 # ── connectors, mappings ────────────────────────────────────────────────────────────────────────────────────────
@@ -219,6 +256,9 @@ class Kind:
     documents: Mapping[str, Sequence[str]]
     outbound: Callable[[Partner], Outbound] | None = None
     poller: Callable[[Partner, Translate], Poller] | None = None
+    desk_poller: Callable[[Partner, Desk], Poller] | None = (
+        None  # a poller that parks files or asks about known dossiers
+    )
     hooks: Callable[[Partner], Sequence[Hook]] | None = None
     over_bus: Callable[[Partner, Bus], Outbound] | None = None  # an outbound that publishes on the gateway's own broker
     simulator: Callable[..., Any] | None = None
@@ -249,10 +289,11 @@ class Line:
 
 
 class Translation(Protocol):
-    """One mapping, loaded and compiled. Pure: the same document in gives the same document out."""
+    """One mapping, loaded and compiled. Pure: the same document in gives the same document out. `lists` are the code lists it looks into."""
 
     name: str
     version: str
+    lists: Sequence[str]
 
     def translate(self, document: Any) -> Any:
         """The target document. Raises `Refused` with every fault (required field missing, too long, code unknown …)."""

@@ -74,6 +74,24 @@ need_systemd_analyze() {
         fi
 }
 
+# SOAP clients in other languages, for tests/integration/test_soap_clients.py. Without them those tests are skipped.
+need_foreign_clients() {
+    php -m 2>/dev/null | grep -qx soap || apt_install php-cli php-soap ||
+        say "PHP's SoapClient is missing: its test will be skipped"
+    command -v npm >/dev/null || apt_install nodejs npm || true
+    local inputs
+    inputs="$(fingerprint tests/foreign/package-lock.json)"
+    if [ "$(cat .venvs/node/.made-from 2>/dev/null)" != "$inputs" ]; then
+        mkdir -p .venvs/node
+        cp tests/foreign/package.json tests/foreign/package-lock.json .venvs/node/
+        if (cd .venvs/node && npm ci --silent --no-audit --no-fund --ignore-scripts) >&2; then
+            echo "$inputs" >.venvs/node/.made-from
+        else
+            say "Node's soap is missing: its test will be skipped"
+        fi
+    fi
+}
+
 # What an installation depends on: these files, this script, and where the checkout lies.
 fingerprint() { { cat "$@" tools/setup.sh && pwd; } | sha256sum; }
 
@@ -126,6 +144,7 @@ case "${1:-}" in
     test)
         need_postgresql
         need_systemd_analyze
+        need_foreign_clients
         install_project test requirements/dev.txt
         ;;
     lock) install_lock_tool ;;

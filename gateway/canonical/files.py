@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -56,3 +56,6 @@ class ResultPaper(File):
     code: ResultCode | None = None
     component: Text100 | None = None
     symbol: Text100 | None = Field(default=None, description="số, ký hiệu")
+    facts: dict[Annotated[str, Field(max_length=100)], Annotated[str, Field(max_length=2000)]] | None = Field(
+        default=None, max_length=50, description="the result's own numbers, kept as given"
+    )

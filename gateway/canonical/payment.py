@@ -13,11 +13,11 @@ PaidBy = Literal["unpaid", "portal", "local_gateway", "direct"]
 
 
 class Fee(Part):
-    """One fee (phí) or charge (lệ phí) of a dossier."""
+    """One fee (phí), charge (lệ phí) or other financial obligation (thuế, tiền sử dụng đất …) of a dossier."""
 
     code: Text100
     name: Text500
-    kind: Literal["fee", "charge"]
+    kind: Literal["fee", "charge", "tax"]
     amount: Money
     paid: PaidBy = Field(
         description="how it was really paid: on the portal, on the province's gateway, at the counter, or not yet"

@@ -254,7 +254,7 @@ def _check_conservation(gateway: Gateway) -> Iterator[Answer]:
 
 
 def write_schemas(folder: Path) -> Answer:
-    """The JSON Schema of every message type, a file each."""
+    """The JSON Schema of every message type, a file each, and the SOAP contract's XSD."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in _schemas().items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -263,7 +263,7 @@ def write_schemas(folder: Path) -> Answer:
 
 def compare_schemas(folder: Path) -> Answer:
     """Do the files say what the program says?"""
-    there = {file.name: file.read_text(encoding="utf-8") for file in folder.glob("*.json")}
+    there = {file.name: file.read_text(encoding="utf-8") for file in folder.glob("*.[jx]s*")}
     wanted = _schemas()
     differ = sorted(name for name in there.keys() | wanted.keys() if there.get(name) != wanted.get(name))
     if differ:
@@ -275,7 +275,9 @@ def compare_schemas(folder: Path) -> Answer:
 
 def _schemas() -> dict[str, str]:
     from gateway.canonical import schemas
+    from gateway.web.soap.contract import write_xsd
 
-    return {
+    written = {
         f"{name}.json": json.dumps(schema, ensure_ascii=False, indent=2) + "\n" for name, schema in schemas().items()
     }
+    return {**written, "dossiers.xsd": write_xsd().decode()}

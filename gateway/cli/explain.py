@@ -77,6 +77,7 @@ def _document(gateway: Gateway, name: str, mapping: str, view: dict[str, Any], m
     found: dict[str, Any] = {
         "document": name,
         "mapping": f"{translation.name}@{translation.version}",
+        "code_lists": {one: _list_version(gateway, one) for one in translation.lists},
         "lines": [],
         "faults": [],
     }
@@ -87,6 +88,13 @@ def _document(gateway: Gateway, name: str, mapping: str, view: dict[str, Any], m
     except Refused as refused:
         found["faults"] = [f.as_json() for f in refused.faults]
     return found
+
+
+def _list_version(gateway: Gateway, name: str) -> str:
+    """As `map` versions: the first twelve digits of its content's hash."""
+    import hashlib
+
+    return hashlib.sha256((gateway.config.folder / "codelists" / f"{name}.csv").read_bytes()).hexdigest()[:12]
 
 
 def _show(found: dict[str, Any]) -> None:
@@ -125,7 +133,8 @@ def _show_destination(one: dict[str, Any]) -> None:
     if not one["documents"]:
         out.print("  bản tin chuẩn, gửi nguyên · the canonical message as it is, no mapping")
     for document in one["documents"]:
-        name = f"{document['document']}: {document['mapping']}"
+        lists = "".join(f", {one}@{version}" for one, version in document["code_lists"].items())
+        name = f"{document['document']}: {document['mapping']}{lists}"
         lines = document["lines"]
         if len(lines) == 1 and not lines[0]["target"] and lines[0]["value"] is None:
             out.print(f"  {name}: không áp dụng · does not apply ({lines[0]['rule']})", markup=False)

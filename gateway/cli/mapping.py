@@ -16,7 +16,7 @@ from gateway.errors import Misconfigured
 
 
 def engine() -> Any:
-    """The module behind the entry point `yaml` of `lienthong.mappings`: load, run_samples, try_file, check."""
+    """The module behind the entry point `yaml` of `lienthong.mappings`: load, run_samples, try_file, check, cover, draft."""
     (point,) = entry_points(group="lienthong.mappings", name="yaml")
     return import_module(point.module)
 
@@ -30,9 +30,10 @@ def folders(home: Path) -> list[Path]:
 
 @click.group("map", epilog="Ví dụ · Example:  lienthong map test mapi_dossier")
 def mapping() -> None:
-    """Ánh xạ: chạy mẫu, thử với một tài liệu.
+    """Ánh xạ: chạy mẫu, thử với một tài liệu, soạn nháp, xem độ phủ.
 
-    Mappings: run their samples, try one on a document. A mapping is data in a folder: map.yaml, codes.csv, samples.
+    Mappings: run their samples, try one on a document, draft one, see its coverage. A mapping is data in a folder: map.yaml or map.xsl,
+    codes.csv, samples.
     """
 
 
@@ -84,6 +85,105 @@ def try_(name: str, documents: Sequence[Path], home: Path) -> None:
     for trial in trials:
         click.echo(trial.text)
     sys.exit(int(not all(trial.ok for trial in trials)))
+
+
+@mapping.command(
+    epilog='Ví dụ · Example:  lienthong map draft so_y_te_dossier --from mau.json --source "view(DossierSubmitted)"'
+)
+@click.argument("name", metavar="TÊN")
+@click.option(
+    "--from",
+    "sample",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Một mẫu JSON của cơ quan · a sample of the agency's JSON.",
+)
+@click.option(
+    "--to", metavar="LOẠI", help="Mẫu gửi đến ta, thành bản tin loại này · it is sent to us and becomes this type."
+)
+@click.option(
+    "--source", metavar="view(LOẠI)", help="Mẫu là thứ họ muốn nhận · it is what they want, made of this view."
+)
+@click.option(
+    "--write", is_flag=True, help="Ghi vào config/mappings/TÊN thay vì in ra · write the folder instead of printing it."
+)
+@at_home
+def draft(name: str, sample: Path, to: str | None, source: str | None, write: bool, home: Path) -> None:
+    """Soạn nháp ánh xạ từ một mẫu của cơ quan, để người hoàn thành.
+
+    Draft a mapping from one sample, by names and by what values look like. Each line says how sure it is; what cannot be guessed stands
+    as ??? and fails `map test` until a person finishes it. Nothing is overwritten.
+    """
+    files = engine().draft(read_sample(sample), to=to, source=source)
+    if not write:
+        for file, text in files.items():
+            click.echo(f"# ── {file}\n{text}")
+        return
+    folder = read_config(home).folder / "mappings" / _fit(name)
+    if folder.exists():
+        raise Misconfigured(f"{folder}: đã có · is there already: choose another name, or take it away first")
+    for file, text in files.items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(text, encoding="utf-8")
+    click.echo(
+        f"đã ghi · written: {folder}\nhoàn thành các dòng ??? rồi · finish the ??? lines, then: lienthong map test {name}"
+    )
+
+
+def read_sample(file: Path) -> Any:
+    """Raises `Misconfigured`."""
+    import json
+
+    try:
+        return json.loads(file.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise Misconfigured(f"{file}: không phải JSON · not JSON: {error}") from error
+
+
+def _fit(name: str) -> str:
+    import re
+
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,60}", name):
+        raise Misconfigured(
+            f"{name!r}: tên ánh xạ gồm chữ thường, số và _ · a mapping's name is lower-case letters, digits and _"
+        )
+    return name
+
+
+@mapping.command(epilog="Ví dụ · Example:  lienthong map coverage   ·   lienthong map coverage mapi_dossier")
+@click.argument("names", nargs=-1, metavar="[ÁNH XẠ]…")
+@at_home
+@as_json
+def coverage(names: Sequence[str], home: Path, as_json: bool) -> None:
+    """Độ phủ: trường đích đã có, để trống, còn thiếu; trường nguồn đã dùng, bỏ có lý do, chưa nói đến.
+
+    Coverage: target fields covered, optional and not made, missing; source fields used, dropped with a reason, unmentioned. Named mappings
+    are told field by field. Exit code 1 when something is missing or unmentioned.
+    """
+    from dataclasses import asdict
+
+    from gateway.cli.show import print_json, table
+
+    translations = load_all(home)
+    found = [asdict(engine().cover(_known(name, translations))) for name in names or sorted(translations)]
+    if as_json:
+        print_json(found)
+    else:
+        sides = ("covered", "optional", "missing", "used", "dropped", "unmentioned")
+        table(
+            "Độ phủ · Coverage",
+            ("Ánh xạ", "#Đích: có", "#Để trống", "#Thiếu", "#Nguồn: dùng", "#Bỏ", "#Chưa nói"),
+            [(one["mapping"], *(len(one[side]) for side in sides)) for one in found],
+        )
+        words = {
+            "optional": "để trống · optional",
+            "missing": "thiếu · missing",
+            "unmentioned": "chưa nói đến · unmentioned",
+        }
+        for one in found if names else ():
+            for side, told in words.items():
+                click.echo("".join(f"{one['mapping']}  {told}: {field}\n" for field in one[side]), nl=False)
+    sys.exit(int(any(one["missing"] or one["unmentioned"] for one in found)))
 
 
 @mapping.command("list", epilog="Ví dụ · Example:  lienthong map list")

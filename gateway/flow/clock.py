@@ -12,6 +12,7 @@ import structlog
 
 from gateway.errors import DeliveryError, Refused
 from gateway.flow.accept import Acceptance
+from gateway.flow.desk import OpenDesk
 from gateway.flow.gateway import Gateway
 from gateway.ledger import facts, feed
 from gateway.ledger.lanes import due_destinations
@@ -156,7 +157,13 @@ class Clock:
     def _poller(self, name: str) -> Poller:
         if name not in self._pollers:
             partner = self.gateway.partners[name]
-            make = self.gateway.kinds[partner.connector].poller
+            kind = self.gateway.kinds[partner.connector]
+            if kind.desk_poller is not None:
+                self._pollers[name] = kind.desk_poller(
+                    partner, OpenDesk(self.gateway, self.gateway.config.partners[name])
+                )
+                return self._pollers[name]
+            make = kind.poller
             if make is None:
                 raise ValueError(
                     f"partner {name} has poll_seconds, but its connector {partner.connector} reads no feed"

@@ -274,8 +274,17 @@ class Courier:
                 ledger.remember(connection, lease, steps)
 
         return Parcel(
-            lease.delivery, message.id, message, documents, steps, lease.known_there, lease.in_doubt, remember
-        )
+            lease.delivery, message.id, message, documents, steps, lease.known_there, lease.in_doubt, remember,
+            self._read_file,
+        )  # fmt: skip
+
+    def _read_file(self, sha256: str) -> bytes:
+        try:
+            return self.gateway.files.path(sha256).read_bytes()
+        except OSError as error:
+            raise TryLater(
+                f"không đọc được tệp đã gửi kèm · a parked file cannot be read: {error}", code="file"
+            ) from error
 
 
 def _split(told: Sequence[Message], seq: int) -> tuple[Message, list[Message]]:

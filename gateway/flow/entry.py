@@ -70,7 +70,7 @@ class Entry:
         return _receipt(earlier.message, earlier.destinations, repeated=True)
 
     def _takes_part(self, row: Any) -> bool:
-        if self.letter.because is not None or row.owner == self.partner.id:
+        if self.letter.because is not None or row.owner == self.partner.id or self.partner.speaks_of == "all":
             return True
         return ledger_facts.has_lane(self.connection, self.partner.id, row.code)
 
@@ -234,6 +234,8 @@ class Entry:
                     "", "endless", f"quá {DEEPEST} bản tin suy ra từ nhau", f"more than {DEEPEST} messages follow one from another"
                 )  # fmt: skip
             body = translation.translate(view)
+            if body is None:
+                return  # its `only_when` does not hold: nothing follows
             submission = Submission(body.get("id", source_id), body, original, mapping=f"{name}@{translation.version}")
             letter = self.acceptance.read(submission, None, self.letter.trace, message.id, self._missing)
             Entry(self.acceptance, self.connection, letter, self.bells, self.depth + 1).write()

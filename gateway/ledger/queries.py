@@ -53,6 +53,28 @@ def dossier_row(connection: Connection, code: str, reader: Reader) -> Any | None
     return connection.execute(statement).first()
 
 
+def waiting_rows(connection: Connection, partner: str, statuses: Sequence[int], after: str, most: int) -> Sequence[Any]:
+    """As `dossier_row`, the first `most` after the code `after` that stand at one of `statuses` and of which the partner was delivered something."""
+    statement = (
+        select(dossiers, messages.c.body)
+        .join(lanes, lanes.c.dossier == dossiers.c.code)
+        .join(messages, messages.c.seq == dossiers.c.newest)
+        .where(lanes.c.destination == partner, lanes.c.delivered > 0, lanes.c.dossier > after)
+        .where(dossiers.c.status.in_(statuses))
+        .order_by(lanes.c.dossier)
+        .limit(most)
+    )
+    return connection.execute(statement).all()
+
+
+def received_at(connection: Connection, code: str) -> datetime | None:
+    """When the dossier was received first (status 2), if it was."""
+    moved = (statuses.c.dossier == code, statuses.c.status == 2, statuses.c.held.is_(None))
+    found = select(statuses.c.event_time).where(*moved).order_by(statuses.c.seq).limit(1)
+    first: datetime | None = connection.execute(found).scalar()
+    return first
+
+
 def beliefs_of(connection: Connection, code: str) -> Sequence[Any]:
     """What each system said last, or was last told."""
     return connection.execute(select(beliefs).where(beliefs.c.dossier == code).order_by(beliefs.c.system)).all()

@@ -16,14 +16,18 @@ from gateway.web.auth import Keyring
 from gateway.web.bodies import Places
 from gateway.web.here import House, gateway, house
 from gateway.web.hooks import hooks, table_of
+from gateway.web.hooks.proofs import prove_caller
 from gateway.web.operations import Gauges, operations
 from gateway.web.problems import catch_all
 from gateway.web.public.files import files
+from gateway.web.soap import soap
 
 OPEN = frozenset(
-    {"operations.live", "operations.ready", "operations.tell_metrics", "about.describe", "public.download"}
-)
-"""The endpoints that need no key. Whatever is not named here needs one."""
+    {
+        "operations.live", "operations.ready", "operations.tell_metrics", "about.describe", "public.download", "soap.describe", "soap.call"
+    }
+)  # fmt: skip
+"""The endpoints that need no key in the HTTP header. Whatever is not named here needs one; `soap.call` also takes proof inside the envelope."""
 
 about = Blueprint("about", __name__)
 
@@ -38,7 +42,7 @@ def create_app(gateway: Gateway) -> OpenAPI:
     catch_all(app)
     app.before_request(_know_caller)
     app.register_api(api)
-    for blueprint in (hooks, files, operations, about):
+    for blueprint in (hooks, files, operations, about, soap):
         app.register_blueprint(blueprint)
     return app
 
@@ -50,7 +54,7 @@ def _know_caller() -> None:
         words = "địa chỉ có ký tự điều khiển", "a control character in the address"
         raise BadRequest.of("", "control-character", *words)
     if request.endpoint is not None and request.endpoint not in OPEN:
-        g.caller = house().keyring.caller(request)
+        g.caller = prove_caller(request) or house().keyring.caller(request)
 
 
 @about.get("/openapi.json")

@@ -35,11 +35,11 @@ log = structlog.get_logger("web")
 
 REMEMBER_SECONDS = 3.0  # a disabled key opens the door at most this much longer
 _MOST_REMEMBERED = 4096
-_BEARER = re.compile(r"Bearer +lt_([0-9a-f]{12})_([A-Za-z0-9_-]{20,100})", re.IGNORECASE)
+BEARER = re.compile(r"Bearer +lt_([0-9a-f]{12})_([A-Za-z0-9_-]{20,100})", re.IGNORECASE)
 _SIGNED = re.compile(
     r"LT-HMAC +key=([0-9a-f]{12}), *time=(\d{10}), *nonce=([A-Za-z0-9_-]{16,64}), *sign=([0-9a-f]{64})"
 )
-_NO_KEY = "0" * 64
+NO_KEY = "0" * 64
 _NO_BODY = hashlib.sha256(b"").hexdigest()
 
 
@@ -68,9 +68,9 @@ class Keyring:
     def caller(self, request: Request) -> Caller:
         """Raises `Unauthenticated`, with the same answer for an unknown key, a wrong one and one that has ended."""
         header = request.headers.get("Authorization", "")
-        bearer = _BEARER.fullmatch(header)
+        bearer = BEARER.fullmatch(header)
         if bearer is not None:
-            return self._bearer(bearer[1], bearer[2])
+            return self.bearer(bearer[1], bearer[2])
         signed = _SIGNED.fullmatch(header)
         if signed is not None:
             return self._signed(request, signed)
@@ -78,11 +78,11 @@ class Keyring:
             log.warning("key_unreadable")
         raise _unknown()
 
-    def _bearer(self, key_id: str, secret: str) -> Caller:
-        key = self._find(key_id, "bearer")
+    def bearer(self, key_id: str, secret: str) -> Caller:
+        key = self.find(key_id, "bearer")
         # Compared even when there is no key, so that the time taken tells nothing.
-        right = hmac.compare_digest(digest_of(secret), key.digest if key else _NO_KEY)
-        return self._known_caller(key, key_id, right)
+        right = hmac.compare_digest(digest_of(secret), key.digest if key else NO_KEY)
+        return self.known_caller(key, key_id, right)
 
     def _signed(self, request: Request, header: re.Match[str]) -> Caller:
         key_id, sent_at, nonce, sign = header.groups()
@@ -91,16 +91,16 @@ class Keyring:
         if abs(now.timestamp() - int(sent_at)) > window:
             words = f"thời gian ký lệch quá {window:g} giây", f"signed more than {window:g} seconds away from our clock"
             raise Unauthenticated.of("", "time-window", *words)
-        key = self._find(key_id, "hmac")
+        key = self.find(key_id, "hmac")
         body: bytes | None = None
         body_sha = given_digest(request)  # then the body itself is held against it wherever it is read
         if body_sha is None:
             body = self._read(request, key)
             body_sha = hashlib.sha256(body).hexdigest() if body else _NO_BODY
         lines = (request.method, path_of(request), sent_at, nonce, body_sha)
-        secret = signing_secret(self._gateway.sign, key_id, key.digest if key else _NO_KEY)
+        secret = signing_secret(self._gateway.sign, key_id, key.digest if key else NO_KEY)
         made = hmac.new(secret.encode(), "\n".join(lines).encode(), hashlib.sha256).hexdigest()
-        caller = self._known_caller(key, key_id, hmac.compare_digest(made, sign), body)
+        caller = self.known_caller(key, key_id, hmac.compare_digest(made, sign), body)
         with self._gateway.ledger.write() as connection:
             fresh = spend_nonce(connection, key_id, nonce, now)
         if not fresh:
@@ -116,14 +116,16 @@ class Keyring:
         with self._places.hold(key.partner):
             return read_all(request, web.body_bytes, web.read_seconds)
 
-    def _known_caller(self, key: Key | None, key_id: str, right: bool, body: bytes | None = None) -> Caller:
+    def known_caller(self, key: Key | None, key_id: str, right: bool, body: bytes | None = None) -> Caller:
+        """Whose key this is, if it is good and `right` says that it was proven. Raises `Unauthenticated`."""
         partner = self._gateway.config.partners.get(key.partner) if key else None
         if key is None or partner is None or not right or not key.good(self._gateway.now()):
             log.warning("key_refused", key=key_id)
             raise _unknown()
         return Caller(partner, key.id, body)
 
-    def _find(self, key_id: str, kind: str) -> Key | None:
+    def find(self, key_id: str, kind: str) -> Key | None:
+        """The key of this kind, good or not."""
         remembered = self._known.get(key_id)
         if remembered is not None and remembered[0] > monotonic():
             key: Key | None = remembered[1]

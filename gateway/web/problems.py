@@ -107,12 +107,24 @@ def _response(document: Mapping[str, Any], headers: Mapping[str, str]) -> Respon
 
 def catch_all(app: Flask) -> None:
     """Turn every error of the app into a problem document. An unforeseen one is logged and told without detail."""
-    app.register_error_handler(Refused, answer_problem)
-    app.register_error_handler(HTTPException, _on_http)
-    app.register_error_handler(LedgerAway, _on_away)
-    app.register_error_handler(Clash, _on_clash)
-    app.register_error_handler(OSError, _on_system)
-    app.register_error_handler(Exception, _on_fault)
+    app.register_error_handler(Exception, answer_error)
+
+
+def answer_error(error: Exception) -> Response:
+    """The problem document of any error."""
+    match error:
+        case Refused():
+            return answer_problem(error)
+        case HTTPException():
+            return _on_http(error)
+        case LedgerAway():
+            return _on_away(error)
+        case Clash():
+            return _on_clash(error)
+        case OSError():
+            return _on_system(error)
+        case _:
+            return _on_fault(error)
 
 
 def _on_http(error: HTTPException) -> Response:
@@ -174,6 +186,7 @@ __all__ = [
     "LengthRequired",
     "TooSlow",
     "Unauthenticated",
+    "answer_error",
     "answer_problem",
     "answer_status",
     "catch_all",

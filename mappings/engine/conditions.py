@@ -19,8 +19,11 @@ Check = Callable[[Any], bool]
 
 @dataclass(frozen=True, slots=True)
 class Test:
+    """`only`: for a plain `is`, the values it names."""
+
     path: Path
     check: Check
+    only: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ def _read_test(scanner: Scanner) -> Test:
     wanted = [scanner.json()]
     while scanner.take(","):
         wanted.append(scanner.json())
-    return Test(path, lambda value: any(same(value, w) for w in wanted) != negative)
+    return Test(path, lambda value: any(same(value, w) for w in wanted) != negative, () if negative else tuple(wanted))
 
 
 def is_absent(value: Any) -> bool:

@@ -1,85 +1,152 @@
-"""The static check: every path of a map exists in its source, and every field of the source is used or declared dropped."""
+"""The static check: every path of a map exists in its source, every field of the source is used or declared dropped with a reason, and
+what comes out is what the target takes."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from gateway.errors import Misconfigured
+from mappings.engine.agree import Agreement
+from mappings.engine.declared import source_schema, target_schema
 from mappings.engine.mapping import YamlMapping
-from mappings.engine.paths import Part, Path, Pick
-from mappings.engine.targets import Scope, Use
-from mappings.engine.view import view_schema
-
-Names = tuple[str, ...]
-"""A place in the source, lists seen through: ("dossier", "attachments", "name")."""
+from mappings.engine.places import places_of, tested_by
+from mappings.engine.schemas import Names, Schema, follow, leaves, opened
+from mappings.engine.tables import UNFINISHED
+from mappings.engine.targets import Cases, Each, Fields, Target, Use, Value
 
 
-def check(mapping: YamlMapping, source_schema: Mapping[str, Any] | None = None) -> list[str]:
+@dataclass(slots=True)
+class Coverage:
+    """Both sides of a mapping, places as dotted names. `optional` and `missing`: what the target takes, or requires, and no line makes."""
+
+    mapping: str
+    covered: list[str]
+    optional: list[str]
+    missing: list[str]
+    used: list[str]
+    dropped: list[str]
+    unmentioned: list[str]
+
+
+def check(mapping: YamlMapping, source: Schema | None = None) -> list[str]:
     """What is wrong with the map, a sentence each; empty when nothing is. None: the schema the map itself names as its `source`."""
-    schema = source_schema if source_schema is not None else declared_schema(mapping)
+    schema = source if source is not None else source_schema(mapping.source, mapping.folder)
+    used, whole = _read_places(mapping)
+    lost = [
+        f"the source has no field {'.'.join(names)}: correct the path, or the schema"
+        for names in sorted(used | whole)
+        if not follow(schema, names)
+    ]
+    unspoken = [
+        f"{name} is neither used nor dropped: map it, or name it under `dropped` with a reason"
+        for name in cover_source(schema, used, whole, mapping.dropped)[2]
+    ]
+    findings = [
+        *lost,
+        *unspoken,
+        *idle_drops(mapping.dropped, schema, used, whole),
+        *_idle_tables(mapping),
+        *_unfinished(mapping),
+    ]
+    # A line that is not finished, or whose path leads nowhere, is told once.
+    if not lost:
+        findings += Agreement(mapping.fields, mapping.tables, schema, target_schema(mapping)).findings
+    return [f"{mapping.name}: {finding}" for finding in findings]
+
+
+def cover(mapping: YamlMapping) -> Coverage:
+    """How much of both sides the map speaks of. Raises `Misconfigured`."""
+    used, whole = _read_places(mapping)
+    source = cover_source(source_schema(mapping.source, mapping.folder), used, whole, mapping.dropped)
+    target = cover_target(target_schema(mapping), set(_made(mapping.fields, ())))
+    return Coverage(mapping.name, *target, *source)
+
+
+def cover_source(
+    schema: Schema, used: set[Names], whole: set[Names], dropped: dict[str, str]
+) -> tuple[list[str], list[str], list[str]]:
+    """The source's fields that are used, dropped, and neither."""
+    found: tuple[list[str], list[str], list[str]] = ([], [], [])
+    drops = [tuple(path.split(".")) for path in dropped]
+    for leaf in leaves(schema):
+        at = 0 if leaf in used or _under(leaf, whole) else 1 if _under(leaf, drops) else 2
+        found[at].append(".".join(leaf))
+    return found
+
+
+def cover_target(schema: Schema | None, made: set[Names]) -> tuple[list[str], list[str], list[str]]:
+    """The target's fields that are made, that may be absent and are not made, and that must be there and are not."""
+    if schema is None:
+        return [".".join(names) for names in sorted(made)], [], []
+    found: tuple[list[str], list[str], list[str]] = ([], [], [])
+    for leaf in leaves(schema):
+        at = (
+            0
+            if _under(leaf, made) or any(m[: len(leaf)] == leaf for m in made)
+            else 2
+            if _is_required(schema, leaf, made)
+            else 1
+        )
+        found[at].append(".".join(leaf))
+    return found
+
+
+def idle_drops(dropped: dict[str, str], schema: Schema, used: set[Names], whole: set[Names]) -> list[str]:
+    """What `dropped` says in vain, or does not say."""
+    unused = [leaf for leaf in leaves(schema) if leaf not in used and not _under(leaf, whole)]
+    idle = [path for path in dropped if not any(_under(leaf, [tuple(path.split("."))]) for leaf in unused)]
+    return [
+        *(f"`dropped` names {path}, but there is no such unused field: take the line out" for path in idle),
+        *(
+            f"`dropped` names {path} without a reason: say why"
+            for path, reason in dropped.items()
+            if reason == UNFINISHED
+        ),
+    ]
+
+
+def _under(leaf: Names, places: set[Names] | list[Names]) -> bool:
+    return any(leaf[: len(names)] == names for names in places)
+
+
+def _is_required(schema: Schema, leaf: Names, made: set[Names]) -> bool:
+    """Must it be there, given what is made? A field of an object that is not made at all is not missing."""
+    for i, name in enumerate(leaf):
+        owners = [one for node in follow(schema, leaf[:i]) for one in opened(schema, node)]
+        if not all(name in node.get("required", ()) for node in owners):
+            return False
+        if (
+            i
+            and not any(m[:i] == leaf[:i] for m in made)
+            and any(n.get("type") == "array" for n in follow(schema, leaf[:i]))
+        ):
+            return False
+    return True
+
+
+def _made(target: Target, names: Names) -> Iterator[Names]:
+    if isinstance(target, Fields):
+        for name, one in target.fields.items():
+            yield from _made(one, (*names, name))
+    elif isinstance(target, Cases):
+        for _, one in target.cases:
+            yield from _made(one, names)
+    elif isinstance(target, Each):
+        yield from _made(target.element, names)
+    elif isinstance(target, Value):
+        yield names
+
+
+def _read_places(mapping: YamlMapping) -> tuple[set[Names], set[Names]]:
+    """The places that the map reads, and those it takes with all beneath."""
     used: set[Names] = set()
     whole: set[Names] = set()
     for use in _uses(mapping):
-        for names in _places(use.path, use.scopes):
+        for names in places_of(use.path, use.scopes):
             (whole if use.whole else used).add(names)
-        used.update(_tested(use.path, use.scopes))
-    findings = [
-        f"{mapping.name}: the source has no field {'.'.join(names)}: correct the path, or the schema"
-        for names in sorted(used | whole)
-        if not _exists(schema, names)
-    ]
-    return findings + _unspoken(mapping, schema, used, whole) + _idle_tables(mapping)
-
-
-def declared_schema(mapping: YamlMapping) -> Mapping[str, Any]:
-    """The schema of `source: view`, `source: view(Type, Type)` or `source: file.json`. Raises `Misconfigured`."""
-    if match := re.fullmatch(r"view(?:\(([\w, ]+)\))?", mapping.source):
-        try:
-            return view_schema(*[name.strip() for name in (match[1] or "").split(",") if name.strip()])
-        except KeyError as error:
-            raise Misconfigured(f"{mapping.folder / 'map.yaml'}: source: there is no message type {error}") from error
-    file = mapping.folder / mapping.source
-    try:
-        schema: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Misconfigured(
-            f"{mapping.folder / 'map.yaml'}: source: {file} cannot be read as a JSON schema: {error}"
-        ) from error
-    return schema
-
-
-def _unspoken(mapping: YamlMapping, schema: Mapping[str, Any], used: set[Names], whole: set[Names]) -> list[str]:
-    """Fields neither used nor dropped, and `dropped` lines that drop nothing."""
-    findings = []
-    dropped = {tuple(path.split(".")): False for path in mapping.dropped}
-    for leaf in _leaves(schema):
-        if leaf in used or any(leaf[: len(names)] == names for names in whole):
-            continue
-        covering = [names for names in dropped if leaf[: len(names)] == names]
-        for names in covering:
-            dropped[names] = True
-        if not covering:
-            findings.append(
-                f"{mapping.name}: {'.'.join(leaf)} is neither used nor dropped: map it, or name it under `dropped` with a reason"
-            )
-    findings += [
-        f"{mapping.name}: `dropped` names {'.'.join(names)}, but there is no such unused field: take the line out"
-        for names, needed in dropped.items()
-        if not needed
-    ]
-    return findings
-
-
-def _idle_tables(mapping: YamlMapping) -> list[str]:
-    text = (mapping.folder / "map.yaml").read_text(encoding="utf-8")
-    return [
-        f"{mapping.name}: no rule uses the table {name} of codes.csv: take its rows out"
-        for name in mapping.tables
-        if not re.search(rf"code\(\s*\"?{re.escape(name)}\"?\s*\)", text)
-    ]
+        used.update(tested_by(use.path, use.scopes))
+    return used, whole
 
 
 def _uses(mapping: YamlMapping) -> Iterator[Use]:
@@ -92,81 +159,38 @@ def _uses(mapping: YamlMapping) -> Iterator[Use]:
     yield from mapping.fields.uses(())
 
 
-def _places(path: Path, scopes: tuple[Scope, ...]) -> list[Names]:
-    names = tuple(p for p in path.parts if isinstance(p, str))
-    return [prefix + names for prefix in _prefixes(path, scopes)]
+def _idle_tables(mapping: YamlMapping) -> list[str]:
+    text = (mapping.folder / "map.yaml").read_text(encoding="utf-8")
+    return [
+        f"no rule uses the table {name} of codes.csv: take its rows out"
+        for name in mapping.tables
+        if not re.search(rf"code\(\s*\"?{re.escape(name)}\"?\s*\)", text)
+    ]
 
 
-def _prefixes(path: Path, scopes: tuple[Scope, ...]) -> list[Names]:
-    if path.absolute or not scopes:
-        return [()]
-    return [place for scope in scopes for place in _places(scope.path, scope.outer)]
+def _unfinished(mapping: YamlMapping) -> list[str]:
+    tables = [
+        name
+        for name, table in mapping.tables.items()
+        if UNFINISHED in (*table.rows, *table.rows.values(), table.default)
+    ]
+    return [
+        *(
+            f"{'.'.join(names)} is not finished (`{UNFINISHED}`): say where it comes from"
+            for names in _open(mapping.fields, ())
+        ),
+        *(f"the table {name} of codes.csv is not finished (`{UNFINISHED}`): write the codes" for name in tables),
+    ]
 
 
-def _tested(path: Path, scopes: tuple[Scope, ...]) -> Iterator[Names]:
-    """The fields that the tests in brackets read."""
-    for prefix in _prefixes(path, scopes):
-        so_far: Names = ()
-        for part in path.parts:
-            if isinstance(part, str):
-                so_far += (part,)
-            yield from _tested_by(part, prefix + so_far, scopes)
-
-
-def _tested_by(part: Part, place: Names, scopes: tuple[Scope, ...]) -> Iterator[Names]:
-    if isinstance(part, Pick):
-        for test in part.tests:
-            yield (*place, test.name)
-            if isinstance(test.operand, Path):
-                yield from _places(test.operand, scopes)
-
-
-# ── the schema ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _objects(root: Mapping[str, Any], node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The plain schemas a node may stand for: references followed, alternatives and list items opened."""
-    if "$ref" in node:
-        target: Any = root
-        for step in node["$ref"].removeprefix("#/").split("/"):
-            target = target[step]
-        yield from _objects(root, target)
-        return
-    inner = [*node.get("anyOf", ()), *node.get("oneOf", ()), *node.get("allOf", ())]
-    if "items" in node:
-        inner.append(node["items"])
-    for one in inner:
-        yield from _objects(root, one)
-    if not inner:
-        yield node
-
-
-def _below(root: Mapping[str, Any], nodes: list[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
-    found = []
-    for node in nodes:
-        if name in node.get("properties", {}):
-            found += list(_objects(root, node["properties"][name]))
-        elif isinstance(node.get("additionalProperties"), dict):
-            found += list(_objects(root, node["additionalProperties"]))
-    return found
-
-
-def _exists(schema: Mapping[str, Any], names: Names) -> bool:
-    nodes = list(_objects(schema, schema))
-    for name in names:
-        nodes = _below(schema, nodes, name)
-    return bool(nodes)
-
-
-def _leaves(schema: Mapping[str, Any]) -> list[Names]:
-    leaves: dict[Names, None] = {}
-
-    def walk(nodes: list[Mapping[str, Any]], names: Names) -> None:
-        below = {name for node in nodes for name in node.get("properties", {})}
-        if not below:
-            leaves[names] = None
-        for name in sorted(below):
-            walk(_below(schema, nodes, name), (*names, name))
-
-    walk(list(_objects(schema, schema)), ())
-    return list(leaves)
+def _open(target: Target, names: Names) -> Iterator[Names]:
+    if isinstance(target, Fields):
+        for name, one in target.fields.items():
+            yield from _open(one, (*names, name))
+    elif isinstance(target, Cases):
+        for _, one in target.cases:
+            yield from _open(one, names)
+    elif isinstance(target, Each):
+        yield from _open(target.element, names)
+    elif isinstance(target, Value) and target.rule.is_unfinished():
+        yield names

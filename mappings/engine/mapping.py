@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from gateway.errors import Fault, Misconfigured, Refused
-from gateway.ports import Codes, Line, Translation
+from gateway.errors import Fault, Refused
+from gateway.ports import Codes, Line
 from mappings.engine.conditions import read_condition
 from mappings.engine.rules import Rule, read_rule
 from mappings.engine.sheet import read_sheet
@@ -55,7 +55,9 @@ class YamlMapping:
         self.in_force = (
             read_rule(entries["in_force_at"], Materials({}, codes, None)) if "in_force_at" in entries else None
         )
-        self.fields = read_fields(entries["fields"], Materials(self.tables, codes, _moment(self.in_force)))
+        materials = Materials(self.tables, codes, _moment(self.in_force))
+        self.fields = read_fields(entries["fields"], materials)
+        self.lists: Sequence[str] = tuple(sorted(materials.lists))
         self.version = self._version()
 
     def translate(self, document: Any) -> Any:
@@ -116,14 +118,6 @@ def _moment(rule: Rule | None) -> Callable[[Any], datetime] | None:
             ) from wrong
 
     return moment
-
-
-def load(folder: Path | None, codes: Codes) -> Mapping[str, Translation]:
-    """Every mapping below `folder` by its name; None is the folder of the installed `mappings` package. Raises `Misconfigured`."""
-    home = folder or Path(__file__).resolve().parent.parent
-    if not home.is_dir():
-        raise Misconfigured(f"{home}: there is no such folder of mappings")
-    return {sheet.parent.name: YamlMapping(sheet.parent, codes) for sheet in sorted(home.glob(f"*/{SHEET}"))}
 
 
 def _need_object(document: Any) -> None:

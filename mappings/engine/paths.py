@@ -73,11 +73,8 @@ class Path:
         self.absolute = absolute
         self.parts = parts
         self.many = any(isinstance(p, Every) for p in parts)
-        self._follow = _compile(parts)
-
-    def get(self, root: Any, item: Any) -> Any:
-        """The value, or None when absent. With `[]`, a list. Raises `Wrong` where the document has another shape."""
-        return self._follow(root if self.absolute else item, root, item)
+        self.get: Callable[[Any, Any], Any] = _getter(absolute, parts)
+        """From root and element, the value, or None when absent. With `[]`, a list. Raises `Wrong` where the document has another shape."""
 
     def spots(self, root: Any, item: Any, base: str) -> list[tuple[str, Any]]:
         """What `get` finds, with JSON pointers; where nothing is found, the pointer of what is missing, with None."""
@@ -142,6 +139,21 @@ def escape(name: str) -> str:
 def present(value: Any) -> Any:
     """The value; None for blank text."""
     return None if value.__class__ is str and (not value or value.isspace()) else value
+
+
+def _getter(absolute: bool, parts: tuple[Part, ...]) -> Callable[[Any, Any], Any]:
+    follow = _compile(parts)
+    if absolute:
+        return lambda root, item: follow(root, root, item)
+    if len(parts) != 1 or not isinstance(parts[0], str):
+        return lambda root, item: follow(item, root, item)
+    name = parts[0]
+
+    def get(root: Any, item: Any) -> Any:  # one field of an element: the path of nearly every rule inside `each`
+        value = item.get(name) if item.__class__ is dict else _field(item, name)
+        return None if value.__class__ is str and (not value or value.isspace()) else value
+
+    return get
 
 
 def _compile(parts: tuple[Part, ...]) -> Follow:

@@ -3,6 +3,8 @@
 A source is a path or a constant. A rule that starts with a constant is written `= "text"`, `= 2` or `= []`, so that YAML leaves its
 quotes alone. A text may hold paths in braces: `= "post-{meta.id}"` (a list there is joined by "; "); it is absent when one of them is.
 
+`???` is a source nobody has found yet, as a draft leaves it: each document is refused with the fault `unfinished` until a person finishes the line.
+
 A value must be there. A rule that may do without says so at its end: `optional` leaves the field out, `else("")` names what stands instead.
 """
 
@@ -37,6 +39,14 @@ class Constant:
 
     def get(self, root: Any, item: Any) -> Any:
         return [] if self.value == [] else self.value  # no two documents share a list
+
+    def pointer(self, root: Any, item: Any, base: str) -> str:
+        return ""
+
+
+class Unfinished:
+    def get(self, root: Any, item: Any) -> Any:
+        raise Wrong("unfinished", "dòng này chưa soạn xong", "this line is not finished")
 
     def pointer(self, root: Any, item: Any, base: str) -> str:
         return ""
@@ -92,6 +102,9 @@ class Rule:
         pieces = [p for s in self.sources for p in (s.pieces if isinstance(s, Template) else (s,))]
         return [p for p in pieces if isinstance(p, Path)]
 
+    def is_unfinished(self) -> bool:
+        return any(isinstance(source, Unfinished) for source in self.sources)
+
     def asks_presence_only(self) -> bool:
         return bool(self.steps) and self.steps[0].name == "choose"
 
@@ -124,7 +137,7 @@ def read_rule(node: Node, materials: Materials) -> Rule:
 def _read_sources(scanner: Scanner) -> list[Source]:
     constant = scanner.take("=") is not None
     sources = [_read_source(scanner)]
-    if constant == isinstance(sources[0], Path):
+    if constant == isinstance(sources[0], Path | Unfinished):
         raise scanner.wrong("a rule starts with '=' when, and only when, it starts with a constant")
     while scanner.take(r"\?\?"):
         sources.append(_read_source(scanner))
@@ -132,6 +145,8 @@ def _read_sources(scanner: Scanner) -> list[Source]:
 
 
 def _read_source(scanner: Scanner) -> Source:
+    if scanner.take(r"\?\?\?"):
+        return Unfinished()
     if scanner.take(r'(?=["\d\[{-]|(true|false|null)\b)') is None:
         return read_path(scanner)
     value = scanner.json()

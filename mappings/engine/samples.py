@@ -1,5 +1,7 @@
 """Runs a mapping's samples: `samples/<a-sentence>/` with in.json and out.json, or error.txt when it must be refused.
 
+A stylesheet's samples have in.xml where it reads XML, and out.xml where it writes it; XML is compared by what it says, not by its spaces.
+
 `samples/lists.json` holds the rows of the code lists that the samples lean on, so that they hold whatever the operator's lists say:
 `{"organisations": {"H99.1": {"name": …}}}`.
 """
@@ -19,7 +21,7 @@ from pydantic import ValidationError
 from gateway.canonical import any_message
 from gateway.errors import Misconfigured, Refused
 from gateway.ports import Line, Translation
-from mappings.engine.mapping import SHEET, YamlMapping
+from mappings.engine.folders import mapping_folders, read_mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,51 +54,79 @@ class SampleLists:
 
 def run_samples(folder: Path) -> Iterator[SampleResult]:
     """Every sample of one mapping folder, or of every mapping folder below `folder`. Raises `Misconfigured` for a wrong map."""
-    if not (folder / SHEET).exists():
-        for sheet in sorted(folder.glob(f"*/{SHEET}")):
-            yield from run_samples(sheet.parent)
-        return
-    mapping = YamlMapping(folder, SampleLists(folder / "samples" / "lists.json"))
-    samples = sorted(path for path in (folder / "samples").glob("*") if path.is_dir())
-    for sample in samples:
-        yield _run(mapping, sample)
-    for name, kind in (("out.json", "passes"), ("error.txt", "fails")):
-        if not any((sample / name).exists() for sample in samples):
-            yield SampleResult(
-                mapping.name, "", False, f"no sample that {kind}: add samples/<a-sentence>/ with in.json and {name}"
-            )
+    home = [folder] if list(folder.glob("map.*")) else mapping_folders(folder)
+    for one in home:
+        yield from _run_all(one)
+
+
+def sample_folders(folder: Path) -> list[Path]:
+    return sorted(path for path in (folder / "samples").glob("*") if path.is_dir())
+
+
+def read_mapping_of_samples(folder: Path) -> Any:
+    """The mapping over its samples' own code lists."""
+    return read_mapping(folder, SampleLists(folder / "samples" / "lists.json"))
+
+
+def read_sample(sample: Path) -> Any:
+    """What comes in: in.json as JSON, or in.xml as bytes. Raises `Misconfigured`."""
+    file = sample / "in.xml"
+    return file.read_bytes() if file.exists() else _read_json(sample / "in.json")
 
 
 def try_file(mapping: Translation, document: Path) -> Trial:
-    """Translate one JSON file: each outgoing field with its source and rule, then the document; or every fault."""
-    source = _read_json(document)
+    """Translate one file: each outgoing field with its source and rule, then the document; or every fault."""
+    source = document.read_bytes() if document.suffix == ".xml" else _read_json(document)
+    heading = f"{mapping.name} {mapping.version}\n"
     try:
         lines, made = mapping.explain(source), mapping.translate(source)
     except Refused as refused:
-        return Trial(False, f"{mapping.name} {mapping.version}\n" + _faults(refused))
-    return Trial(True, f"{mapping.name} {mapping.version}\n" + "".join(map(_line, lines)) + "\n" + _json(made))
+        return Trial(False, heading + _faults(refused))
+    return Trial(True, heading + "".join(map(_line, lines)) + "\n" + _shown(made))
 
 
-def _run(mapping: YamlMapping, sample: Path) -> SampleResult:
-    error = sample / "error.txt"
-    expected_file = error if error.exists() else sample / "out.json"
-    if error.exists() and (sample / "out.json").exists():
-        return SampleResult(mapping.name, sample.name, False, "both out.json and error.txt are there: keep one")
+def _run_all(folder: Path) -> Iterator[SampleResult]:
+    mapping = read_mapping_of_samples(folder)
+    samples = sample_folders(folder)
+    for sample in samples:
+        yield _run(mapping, sample)
+    for names, kind in ((("out.json", "out.xml"), "passes"), (("error.txt",), "fails")):
+        if not any((sample / name).exists() for sample in samples for name in names):
+            words = f"no sample that {kind}: add samples/<a-sentence>/ with what comes in and {' or '.join(names)}"
+            yield SampleResult(mapping.name, "", False, words)
+
+
+def _run(mapping: Any, sample: Path) -> SampleResult:
+    there = [name for name in ("error.txt", "out.json", "out.xml") if (sample / name).exists()]
+    if not any((sample / name).exists() for name in ("in.json", "in.xml")):
+        words = "in.json (or in.xml, for a stylesheet) is missing: add what comes in"
+        return SampleResult(mapping.name, sample.name, False, words)
     try:
-        made = _json(_translate(mapping, _read_json(sample / "in.json")))
+        made, name = (
+            _shown(_translate(mapping, read_sample(sample))),
+            f"out.{'xml' if mapping.target == 'xml' else 'json'}",
+        )
     except Refused as refused:
-        made = _faults(refused)
-    expected = _read_text(expected_file)
-    wanted = expected if error.exists() else _json(_read_json(expected_file))
-    return SampleResult(
-        mapping.name,
-        sample.name,
-        made == wanted,
-        _diff(wanted, made, f"{mapping.name}/{sample.name}/{expected_file.name}"),
-    )
+        made, name = _faults(refused), "error.txt"
+    if len(there) != 1:
+        words = (
+            f"{' and '.join(there)} are there: keep one"
+            if there
+            else f"put into {name}, if it is what should come:\n{made}"
+        )
+        return SampleResult(mapping.name, sample.name, False, words)
+    wanted = _wanted(sample / there[0])
+    diff = _diff(wanted, made, f"{mapping.name}/{sample.name}/{there[0]}")
+    return SampleResult(mapping.name, sample.name, made == wanted, diff)
 
 
-def _translate(mapping: YamlMapping, source: Any) -> Any:
+def _wanted(file: Path) -> str:
+    if file.suffix == ".json":
+        return _json(_read_json(file))
+    return _shown(_read_text(file)) if file.suffix == ".xml" else _read_text(file)
+
+
+def _translate(mapping: Any, source: Any) -> Any:
     made = mapping.translate(source)
     if mapping.target == "canonical" and made is not None:
         try:
@@ -105,6 +135,25 @@ def _translate(mapping: YamlMapping, source: Any) -> Any:
             faults = "\n".join(f"/{'/'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
             return {"not a canonical message": faults.splitlines(), "made": made}
     return made
+
+
+def _shown(made: Any) -> str:
+    """What a mapping made, for reading and comparing: JSON, or XML an element a line."""
+    if not isinstance(made, str):
+        return _json(made)
+    from lxml import etree
+
+    from gateway.xml import read_xml
+
+    try:
+        root = read_xml(made.encode())
+    except Refused as refused:
+        raise Misconfigured(f"not XML: {refused}") from refused
+    for element in root.iter(etree.Element):  # spaces around elements say nothing
+        element.text = element.text if (element.text or "").strip() else None
+        element.tail = element.tail if (element.tail or "").strip() else None
+    etree.indent(root)
+    return etree.tostring(root, encoding="unicode") + "\n"
 
 
 def _faults(refused: Refused) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from gateway.canonical import scalars
 from gateway.ports import Codes
 from mappings.engine import times
 from mappings.engine.conditions import is_absent
-from mappings.engine.tables import Table
+from mappings.engine.tables import UNFINISHED, Table
 from mappings.engine.wrong import Wrong, show, unfit
 
 Run = Callable[[Any, Any], Any]
@@ -23,20 +23,22 @@ Run = Callable[[Any, Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Materials:
-    """What steps may look up: the folder's tables, the code lists, and the moment whose rows are in force."""
+    """What steps may look up: the folder's tables, the code lists, and the moment whose rows are in force. `lists`: those they name."""
 
     tables: dict[str, Table]
     codes: Codes
     in_force_at: Callable[[Any], datetime] | None
+    lists: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`on_absent`: it also runs when there is no value."""
+    """`on_absent`: it also runs when there is no value. `arguments` as the rule gives them."""
 
     name: str
     run: Run
     on_absent: bool = False
+    arguments: tuple[Any, ...] = ()
 
 
 FORMS: dict[str, TypeAdapter[str]] = {
@@ -72,7 +74,7 @@ def make_step(name: str, arguments: list[Any], materials: Materials) -> Step:
             f"the step {name} is written {name}({usage})" if kinds else f"the step {name} takes nothing in brackets"
         )
     step: Step = maker(materials, *arguments)
-    return step
+    return replace(step, arguments=tuple(arguments))
 
 
 def _step(name: str, *kinds: type, repeats: bool = False) -> Callable[[Callable[..., Step]], Callable[..., Step]]:
@@ -252,6 +254,12 @@ def _code(materials: Materials, name: str) -> Step:
                 f"mã “{show(value)}” không có trong bảng {name}",
                 f"the code {show(value)!r} is not in the table {name}",
             )
+        if found == UNFINISHED:
+            raise Wrong(
+                "unfinished",
+                f"bảng {name} chưa có mã cho “{show(value)}”",
+                f"the table {name} has no code for {show(value)!r} yet",
+            )
         return found
 
     return Step("code", run)
@@ -262,6 +270,7 @@ def _lookup(materials: Materials, listname: str, column: str) -> Step:
     moment = materials.in_force_at
     if moment is None:
         raise ValueError("lookup wants `in_force_at:` in the map: the moment whose rows count")
+    materials.lists.add(listname)
 
     def run(value: Any, root: Any) -> str | None:
         at = moment(root)

@@ -1,7 +1,8 @@
 """Code tables: `codes.csv` beside the map, with the columns table, from, to and, if wanted, note.
 
 A row whose `from` is `*` is the table's declared default. A map may declare the whole extent of a table under `tables:`;
-then every code on either side must have its row, and no row may stand outside.
+then every code on either side must have its row, and no row may stand outside. Codes it names as `refused` may come in and have no row
+on purpose: what carries one is refused.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from gateway.errors import Misconfigured
 from mappings.engine.sheet import Node
 
 DEFAULT = "*"
+UNFINISHED = "???"  # a code nobody has found yet, as a draft leaves it
 
 
 @dataclass(slots=True)
@@ -24,6 +26,7 @@ class Table:
     name: str
     rows: dict[str, str] = field(default_factory=dict)
     default: str | None = None
+    refused: frozenset[str] = frozenset()
 
     def find(self, code: str) -> str | None:
         return self.rows.get(code, self.default)
@@ -34,9 +37,13 @@ def read_tables(file: Path) -> dict[str, Table]:
     if not file.exists():
         return {}
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        return parse_tables(file.read_text(encoding="utf-8-sig"), str(file))
     except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(f"{file}: cannot be read: {error}") from error
+
+
+def parse_tables(text: str, file: str) -> dict[str, Table]:
+    """The tables of a text; `file` is its name in what is told. Raises `Misconfigured`."""
     reader = csv.reader(io.StringIO(text), strict=True)
     tables: dict[str, Table] = {}
     try:
@@ -71,8 +78,13 @@ def check_extent(tables: dict[str, Table], declared: Node) -> None:
         if name not in tables:
             raise node.wrong(f"codes.csv has no table {name!r}")
         table = tables[name]
-        for side, wanted in node.entries(known=("from", "to")).items():
+        for side, wanted in node.entries(known=("from", "to", "refused")).items():
             codes = {code.strip() for code in wanted.text().split(",")}
+            if side == "refused":
+                table.refused = frozenset(codes)
+                if both := sorted(codes & set(table.rows)):
+                    raise wanted.wrong(f"table {name}: {', '.join(both)} cannot be refused and have a row: keep one")
+                continue
             found = (
                 set(table.rows)
                 if side == "from"

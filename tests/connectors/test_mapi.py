@@ -8,7 +8,7 @@ import hashlib
 import json
 import threading
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -644,6 +644,15 @@ class MemoryDoor:
             "procedure": {"code": ttkm["MaTTHC"], "name": "Thông báo khuyến mại", "field_code": "G05-XT01", "field_name": "Xúc tiến"},
             "applicant": {"kind": "enterprise", "name": ttkm["TenThuongNhan"], "tax_code": ttkm["MaSoThue"]},
         }  # fmt: skip
+
+    def hold(self, submission: Submission) -> Accepted:
+        raise AssertionError("the portal's hooks hold nothing")
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def waiting(self, statuses: Sequence[int], after: str, most: int) -> Sequence[Mapping[str, Any]]:
+        return []
 
     def dossier(self, code: str) -> Mapping[str, Any] | None:
         return self.known.get(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ from connectors.vnpost_hcc.simulator import Order
 from gateway.canonical import any_message
 from gateway.codes import CsvCodes
 from gateway.simulation import Request
-from mappings.engine import SampleResult, YamlMapping, check, load, run_samples
-from mappings.engine.samples import SampleLists
+from mappings.engine import SampleResult, check, load, run_samples
+from mappings.engine.samples import read_mapping_of_samples
 
 ROOT = Path(__file__).resolve().parents[2]
 MAPPINGS = ROOT / "mappings"
-FOLDERS = sorted(sheet.parent for sheet in MAPPINGS.glob("*/map.yaml"))
+FOLDERS = sorted(sheet.parent for sheet in MAPPINGS.glob("*/map.*"))
 
 
 def name_of(value: Any) -> str:
@@ -40,24 +41,22 @@ def test_the_sample_holds(result: SampleResult) -> None:
     assert result.ok, result.diff
 
 
-def test_the_mappings_are_those_the_partner_files_and_routes_ask_for() -> None:
-    assert {folder.name for folder in FOLDERS} == {
-        "mapi_dossier", "mapi_portal_status", "mapi_progress", "result_by_post", "returned_by_post", "ttkm_dossier",
-        "vnpost_cancel", "vnpost_event", "vnpost_order",
-    }  # fmt: skip
-    assert set(load(None, CsvCodes(ROOT / "config/codelists"))) == {folder.name for folder in FOLDERS}
+def test_what_is_shipped_loads_and_is_all_that_partner_files_and_routes_ask_for() -> None:
+    loaded = load(None, CsvCodes(ROOT / "config/codelists"))
+    assert set(loaded) == {folder.name for folder in FOLDERS}
+    partners = [tomllib.loads(file.read_text("utf-8")) for file in (ROOT / "config/partners").glob("*.toml")]
+    asked = {name for p in partners for documents in p.get("mappings", {}).values() for name in documents.values()}
+    assert asked <= set(loaded)
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
-def test_every_source_field_is_used_or_dropped_with_a_reason(folder: Path) -> None:
-    assert check(YamlMapping(folder, SampleLists(folder / "samples/lists.json"))) == []
+def test_what_is_used_or_dropped_and_what_the_target_wants_agrees_with_both_schemas(folder: Path) -> None:
+    assert check(read_mapping_of_samples(folder)) == []
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
 def test_what_is_canonical_is_a_canonical_message(folder: Path) -> None:
-    canonical = YamlMapping(folder, SampleLists(folder / "samples/lists.json")).target == "canonical"
-    assert canonical == (folder.name in {"ttkm_dossier", "vnpost_event", "result_by_post", "returned_by_post"})
-    for file in made(folder.name) if canonical else []:
+    for file in made(folder.name) if read_mapping_of_samples(folder).target == "canonical" else []:
         any_message.validate_python(read(file))
 
 

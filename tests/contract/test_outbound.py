@@ -18,8 +18,11 @@ from gateway.flow.gateway import Gateway
 from gateway.message import Message
 from gateway.ports import Found, Outbound, Parcel, Receipt
 from gateway.simulation import Chaos, Serve
+from tests import civil
 from tests.door import fresh_ledger, make_home
 from tests.house import ADDRESSES, dossier
+from tests.house import status as status_changed
+from tests.land import SECRETS, add_partner, land_dossier
 
 AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 HOME = {
@@ -35,11 +38,21 @@ TWINS = {
         "customer_code": ADDRESSES["LIENTHONG_VNPOST_CUSTOMER"],
     },
     "one-stop": {"key": ADDRESSES["LIENTHONG_ONE_STOP_KEY"]},
+    "land-office": {},
+    **{name: {} for name in civil.PARTNERS},
 }
 COUNTS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "portal": lambda book: [e["MaHoSo"] for e in book["effects"] if e["kind"] == "create"],
     "vnpost": lambda book: [o["OrderNumber"] for o in book["orders"]],
     "one-stop": lambda book: book["keys"],
+    "land-office": lambda book: [e["SoBienNhan"] for e in book["effects"] if e["call"] == "tiepnhan"],
+    **civil.COUNTS,
+}
+# Partners that are not in the shipped configuration: the connector whose README tells how to write their file.
+WRITTEN = {"land-office": "vbdlis"}
+BODIES: dict[str, Callable[[int], dict[str, Any]]] = {
+    "land-office": land_dossier,
+    **dict.fromkeys(civil.PARTNERS, civil.linked_dossier),
 }
 
 
@@ -54,7 +67,7 @@ class Pair:
 
     def parcel(self, number: int, **more: Any) -> Parcel:
         """Something that the partner takes: the submission of dossier `number`, or an order to the post for it."""
-        body = dossier(number)
+        body = BODIES.get(self.name, dossier)(number)
         first = _message(2 * number - 1, body)
         message, earlier = first, []
         if self.name == "vnpost":
@@ -66,9 +79,11 @@ class Pair:
                 "event_time": body["event_time"],
             }
             message, earlier = _message(2 * number, raw | order), [first]
+        if self.name in civil.PARTNERS:  # they hear of a dossier when the one-stop receives it
+            message, earlier = _message(2 * number, status_changed(number, 2, 5)), [first]
         view = build_view(message, earlier, self.gateway.link)
         documents = self.gateway.documents(self.name, message, view)
-        return Parcel(number, message.id, message, documents, **more)
+        return Parcel(number, message.id, message, documents, read_file=lambda sha256: b"%PDF-1.4", **more)
 
     def effects(self) -> list[str]:
         return COUNTS[self.name](self.server.twin.book())
@@ -85,13 +100,21 @@ def pair(
     request: pytest.FixtureRequest, tmp_path: Path, addresses: None, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Pair]:
     monkeypatch.setenv("LIENTHONG_LEDGER", fresh_ledger(tmp_path))
-    gateway = Gateway(make_home(tmp_path), now=lambda: AT)
+    for variable, value in (SECRETS | civil.SECRETS).items():
+        monkeypatch.setenv(variable, value)
+    home = make_home(tmp_path)
+    if request.param in WRITTEN:
+        add_partner(home, WRITTEN[request.param])
+    civil.add_partners(home, request.param)
+    gateway = Gateway(home, now=lambda: AT)
     connector = gateway.kinds[gateway.config.partners[request.param].connector]
     assert connector.simulator is not None
     server = Serve(connector.simulator(TWINS[request.param]))
     url = server.start()
-    for variable in ("PORTAL_URL", "ONE_STOP_URL"):
+    for variable in ("PORTAL_URL", "ONE_STOP_URL", "LAND_URL"):
         monkeypatch.setenv(f"LIENTHONG_{variable}", url)
+    for variable, value in civil.prepare(request.param, server).items():
+        monkeypatch.setenv(variable, value)
     for place in ("token", "order", "cancel", "tracking"):
         monkeypatch.setenv(f"LIENTHONG_VNPOST_{place.upper()}_URL", f"{url}/{place}")
     yield Pair(request.param, gateway, server, gateway.outbound(request.param))

@@ -13,7 +13,7 @@ from gateway.web.here import answer, caller, house, plain
 from gateway.web.openapi import answers, parameter, with_parameters
 from gateway.web.shapes import FileAnswer
 
-_MEDIA_TYPE = re.compile(r"[A-Za-z0-9][\w!#$&^.+-]{0,99}/[A-Za-z0-9][\w!#$&^.+-]{0,99}", re.ASCII)
+MEDIA_TYPE = re.compile(r"[A-Za-z0-9][\w!#$&^.+-]{0,99}/[A-Za-z0-9][\w!#$&^.+-]{0,99}", re.ASCII)
 
 
 @api.post(
@@ -43,7 +43,7 @@ def upload_file() -> Response:
     media_type = (
         request.mimetype or "application/octet-stream"
     )  # RFC 9110, 8.3: what a body without a type may be taken for
-    if not _MEDIA_TYPE.fullmatch(media_type):
+    if not MEDIA_TYPE.fullmatch(media_type):
         raise BadRequest.of("", "media-type", "Content-Type sai dạng", "the Content-Type is malformed")
     expected = given_digest(request)
     with here.places.hold(who.partner.id):
