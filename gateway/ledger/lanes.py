@@ -396,6 +396,14 @@ def give_back_probe(connection: Connection, destination: str, now: datetime) -> 
     )
 
 
+# The most urgent lanes were the probes, and have waited longest between them: the partner is back, and they go first.
+_NO_PAUSE = (
+    update(lanes)
+    .where(lanes.c.destination == bindparam("b_destination"), _HAS_WORK, lanes.c.due_at > bindparam("b_now"))
+    .values(due_at=bindparam("b_now"))
+)
+
+
 def note_breaker(
     connection: Connection,
     destination: str,
@@ -418,7 +426,10 @@ def note_breaker(
             .where(breakers.c.destination == destination)
             .values(state="closed", failures=0, opened_at=None, probe_at=None, reason=None)
         )
-        return "closed" if row.state != "closed" else None
+        if row.state == "closed":
+            return None
+        connection.execute(_NO_PAUSE, {"b_destination": destination, "b_now": now})
+        return "closed"
     if not bad:
         give_back_probe(connection, destination, now)  # it called nobody
         return None
