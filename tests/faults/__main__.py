@@ -7,6 +7,7 @@ import importlib
 import json
 import logging
 import pkgutil
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{name:32} {one.sentence}")
         return 0
     _hush()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers that were started end too
     rows = _run(chosen.only or list(FAULTS), chosen.seed, chosen.scale)
     print(f"seed {chosen.seed}, scale {chosen.scale:g}")
     print(render(rows))
