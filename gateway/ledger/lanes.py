@@ -454,8 +454,8 @@ def note_breaker(
 
 def waiting_destinations(connection: Connection) -> list[str]:
     """Destinations with a delivery that has not ended, whether or not any route still leads there."""
-    statement = select(lanes.c.destination).where(lanes.c.open > 0).distinct().order_by(lanes.c.destination)
-    return list(connection.execute(statement).scalars())
+    open_ones = select(deliveries.c.destination).where(deliveries.c.ended_at.is_(None))  # by the index of open ones
+    return list(connection.execute(open_ones.distinct().order_by(deliveries.c.destination)).scalars())
 
 
 _NEXT = select(func.min(lanes.c.destination)).where(_HAS_WORK, lanes.c.destination > bindparam("after"))
