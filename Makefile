@@ -1,7 +1,7 @@
 # `make` alone lists the targets. Set-up that needs more than one line of shell is in tools/setup.sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt requirements bench clean setup-demo setup-test
+.PHONY: help demo test check fmt requirements bench faults clean setup-demo setup-test
 MAKEFLAGS += --no-print-directory
 export PYTHONUTF8 := 1
 
@@ -31,6 +31,9 @@ fmt: setup-test ## format the code and mend what lint can mend
 
 bench: setup-test ## measure speed, as ratios within one run (ARGS="…" go to the bench)
 	@$(TEST)/python -m bench $(ARGS)
+
+faults: setup-test ## every fault, real and simulated, and one table: lost, doubled, reordered, longest stall (ARGS="--list")
+	@$(TEST)/python -m tests.faults $(ARGS)
 
 clean: ## remove virtual environments, caches and built files; data/ stays
 	rm -rf .venvs build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -78,5 +78,63 @@ def translate(as_json: bool) -> None:
         )
 
 
+@bench.command()
+@click.option(
+    "--messages",
+    default=3000,
+    show_default=True,
+    type=click.IntRange(200, 200_000),
+    help="Hồ sơ mỗi phép đo · dossiers a figure.",
+)
+@click.option(
+    "--connections",
+    default=16,
+    show_default=True,
+    type=click.IntRange(1, 256),
+    help="Kết nối của bên gửi · connections of the load.",
+)
+@click.option(
+    "--workers",
+    multiple=True,
+    default=(1, 2, 4),
+    show_default=True,
+    type=click.IntRange(1, 16),
+    help="Số tiến trình gửi (lặp lại được) · `lienthong work` processes.",
+)
+@click.option(
+    "--nodes",
+    default="1",
+    show_default=True,
+    type=click.Choice(["0", "1", "3"]),
+    help="Số nút RabbitMQ; 0: phiếu trong thư mục · RabbitMQ nodes; 0: tickets in a folder.",
+)
+@click.option(
+    "--loaded",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 5_000_000),
+    help="Đo lại với sổ cái đã có chừng này · again with so many messages in the ledger.",
+)
+@click.option("--json", "as_json", is_flag=True)
+def engine(messages: int, connections: int, workers: tuple[int, ...], nodes: str, loaded: int, as_json: bool) -> None:
+    """Nhận và gửi với PostgreSQL và RabbitMQ.
+
+    Accept and deliver with the production engines, which it starts itself. Example: lienthong bench engine --nodes 3 --loaded 5000000
+    """
+    from bench.engine import EngineBench
+
+    result = EngineBench(messages, connections, loaded, int(nodes), workers).run()
+    if as_json:
+        print(json.dumps(result, indent=1))
+        return
+    titles = ["rate", "gateway", "database", "broker", "p50_ms", "p95_ms", "p99_ms"]
+    print(f"{'':>32}" + "".join(f"{title:>10}" for title in titles))
+    for figure in result["figures"]:
+        cells = [f"{figure[t]:>10,.2f}" if figure[t] is not None else " " * 10 for t in titles]
+        print(f"{figure['name']:>32}" + "".join(cells))
+    for name, ratio in result["ratios"].items():
+        print(f"{name:>56}  {ratio:.2f}")
+
+
 if __name__ == "__main__":
     bench(prog_name="lienthong bench")

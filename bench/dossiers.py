@@ -7,9 +7,13 @@ from typing import Any
 _SUMMARY = "Đề nghị cấp bản sao trích lục hộ tịch để bổ sung hồ sơ; người nộp cam kết nội dung khai là đúng. "
 
 
+def dossier_code(number: int) -> str:
+    return f"000.00.01.H99-260105-{number:07d}"
+
+
 def bench_dossier(number: int) -> dict[str, Any]:
     """A DossierSubmitted body of about 2 KiB, with papers, a fee and two files by address."""
-    code = f"000.00.01.H99-260105-{number:07d}"
+    code = dossier_code(number)
     centre = {"code": "000.00.10.H99", "name": "Trung tâm Phục vụ hành chính công tỉnh"}
     return {
         "type": "DossierSubmitted",

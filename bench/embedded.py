@@ -6,37 +6,19 @@ the real mapping and the real portal connector into a portal that says yes at on
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.dossiers import bench_dossier
 from bench.machine import CpuMeter, free_port, memory, tree, wait_for
+from bench.posting import Portal, Sender, Sent
 from bench.preload import preload
-from gateway.config import default_folder
-from gateway.http import Http
-
-PROGRAM = [sys.executable, "-m", "gateway.cli.main"]
-ADDRESSES = {
-    "LIENTHONG_ONE_STOP_URL": "http://127.0.0.1:9",
-    "LIENTHONG_ONE_STOP_KEY": "bench",
-    "LIENTHONG_PORTAL_USERNAME": "bench",
-    "LIENTHONG_PORTAL_PASSWORD": "bench",
-    **{f"LIENTHONG_VNPOST_{n}_URL": "http://127.0.0.1:9" for n in ("TOKEN", "ORDER", "CANCEL", "TRACKING")},
-    "LIENTHONG_VNPOST_KEY": "bench",
-    "LIENTHONG_VNPOST_SECRET": "bench",
-    "LIENTHONG_VNPOST_CUSTOMER": "C0001",
-}
+from bench.programs import add_key, granian, program, run, settle_in
 
 
 @dataclass(frozen=True)
@@ -55,7 +37,7 @@ class Bench:
         self.messages, self.connections, self.loaded = messages, connections, loaded
         self.folder = Path(tempfile.mkdtemp(prefix="lt-bench-"))
         self.figures: list[Figure] = []
-        self.number = 0
+        self.sender = Sender(self.folder, connections)
 
     def say(self, words: str) -> None:
         print(f"  {words}", file=sys.stderr, flush=True)
@@ -89,9 +71,8 @@ class Bench:
     def floors(self) -> None:
         self.figures.append(Figure("commit floor", self._commits()))
         port = free_port()
-        with self._granian("bench.sink:flask_floor", port, factory=True):
-            seconds, cpu, result = self._load(f"http://127.0.0.1:{port}/api/v1/dossiers", "", [])
-        self._note("http floor", seconds, cpu, result)
+        with granian("bench.sink:flask_floor", port, "--factory"):
+            self._note("http floor", self.sender.send(self.messages, f"http://127.0.0.1:{port}/api/v1/dossiers", []))
 
     def _commits(self) -> float:
         """SQLite as the ledger opens it, one row of 2 × 2 KiB a commit, nothing else."""
@@ -113,119 +94,39 @@ class Bench:
 
     def gateway(self, suffix: str, home: Path | None = None) -> float:
         """Accept, deliver, through; returns the idle memory of `up` in MiB (PSS)."""
-        home = home or self.folder / "home"
-        if not (home / "config").exists():
-            shutil.copytree(default_folder(), home / "config")
         sink, web = free_port(), free_port()
-        environment = {
-            **os.environ,
-            **ADDRESSES,
-            "LIENTHONG_HOME": str(home),
-            "LIENTHONG_PORTAL_URL": f"http://127.0.0.1:{sink}",
-            "LIENTHONG_PORT": str(web),
-            "LIENTHONG_LOG": "warning",
-        }
-        _run(environment, "db", "upgrade")
-        key = json.loads(_run(environment, "keys", "add", "one-stop", "--json"))["key"]
-        url, headers = f"http://127.0.0.1:{web}/api/v1/dossiers", [f"Authorization: Bearer {key}"]
-        with self._granian("bench.sink:portal", sink):
-            with self._program(["web"], environment) as process:
+        environment = settle_in(home or self.folder / "home", web, sink)
+        run(environment, "db", "upgrade")
+        url, headers, portal = f"http://127.0.0.1:{web}/api/v1/dossiers", [add_key(environment)], Portal(sink)
+        with granian("bench.sink:portal", sink):
+            with program(environment, "web") as process:
                 wait_for(f"http://127.0.0.1:{web}/readyz")
-                self._note(f"accept {suffix}".strip(), *self._load(url, key, headers, process.pid))
-            with self._program(["work"], environment) as process:
-                meter = CpuMeter(process.pid)
-                begun = time.perf_counter()
-                self._wait_taken(sink, self.messages, process)
-                self._note(f"deliver {suffix}".strip(), time.perf_counter() - begun, meter.spent(), None)
-            with self._program(["up"], environment) as process:
+                self._note(
+                    f"accept {suffix}".strip(), self.sender.send(self.messages, url, headers, pids=[process.pid])
+                )
+            with program(environment, "work") as process:
+                meter, begun = CpuMeter(process.pid), time.perf_counter()
+                portal.wait(self.messages, process)
+                self._note(f"deliver {suffix}".strip(), None, time.perf_counter() - begun, meter.spent())
+            with program(environment, "up") as process:
                 wait_for(f"http://127.0.0.1:{web}/readyz")
                 time.sleep(8)
                 idle = memory(process.pid)
                 self.say(f"idle memory of up: {idle:.0f} MiB (PSS of {len(tree(process.pid))} processes)")
-                meter = CpuMeter(process.pid)
-                begun = time.perf_counter()
-                result = self._load(url, key, headers, process.pid)[2]
-                self._wait_taken(sink, 2 * self.messages, process)
-                self._note(f"through {suffix}".strip(), time.perf_counter() - begun, meter.spent(), result)
+                meter, begun = CpuMeter(process.pid), time.perf_counter()
+                sent = self.sender.send(self.messages, url, headers)
+                portal.wait(self.messages, process)
+                self._note(f"through {suffix}".strip(), sent, time.perf_counter() - begun, meter.spent())
         return idle
 
-    def _wait_taken(self, sink: int, wanted: int, worker: subprocess.Popen[bytes]) -> None:
-        http = Http(base_url=f"http://127.0.0.1:{sink}")
-        until = time.monotonic() + 900
-        while int(http.call("GET", "/taken").body) < wanted:
-            if worker.poll() is not None:
-                raise RuntimeError("the gateway has ended")
-            if time.monotonic() > until:
-                raise TimeoutError(f"the portal took fewer than {wanted} messages")
-            time.sleep(0.02)
-
-    def _note(self, name: str, seconds: float, cpu: float, result: dict[str, Any] | None) -> None:
-        p50, p99 = (result["p50_ms"], result["p99_ms"]) if result else (None, None)
+    def _note(self, name: str, sent: Sent | None, seconds: float = 0.0, cpu: float = 0.0) -> None:
+        """One figure; what was sent tells its time and CPU unless they are given."""
+        if sent is not None and not seconds:
+            seconds, cpu = sent.seconds, sent.cpu
+        p50, p99 = (sent.p50_ms, sent.p99_ms) if sent is not None else (None, None)
         figure = Figure(name, self.messages / seconds, 1000 * cpu / self.messages, p50, p99)
         self.figures.append(figure)
         self.say(
             f"{name}: {figure.rate:,.0f}/s, {figure.cpu:.2f} CPU s per 1,000"
             + (f", p50 {p50:.1f} ms, p99 {p99:.1f} ms" if p50 else "")
         )
-
-    def _load(
-        self, url: str, key: str, headers: list[str], pid: int | None = None
-    ) -> tuple[float, float, dict[str, Any]]:
-        """Send `messages` new dossiers; seconds, CPU seconds of the process tree at `pid`, what the load saw."""
-        file = self.folder / "bodies"
-        with file.open("wb") as out:
-            for _ in range(self.messages):
-                self.number += 1
-                out.write(json.dumps(bench_dossier(self.number), ensure_ascii=False).encode() + b"\n")
-        order = {"url": url, "headers": headers, "connections": self.connections, "file": str(file)}
-        meter = CpuMeter(pid) if pid else None
-        done = subprocess.run(
-            [sys.executable, "-m", "bench.load"],
-            input=json.dumps(order) + "\n",
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        result = json.loads(done.stdout)
-        if result["answers"] != {"202": self.messages}:
-            raise RuntimeError(f"not every dossier was accepted: {result['answers']}")
-        return result["seconds"], meter.spent() if meter else 0.0, result
-
-    @contextmanager
-    def _program(self, words: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-        process = subprocess.Popen(
-            [*PROGRAM, *words], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait(timeout=90)
-
-    @contextmanager
-    def _granian(self, target: str, port: int, *, factory: bool = False) -> Iterator[None]:
-        words = [
-            sys.executable,
-            "-m",
-            "granian",
-            "--interface",
-            "wsgi",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--log-level",
-            "error",
-        ]
-        process = subprocess.Popen([*words, *(["--factory"] if factory else []), target])
-        try:
-            wait_for(f"http://127.0.0.1:{port}/taken")
-            yield
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
-
-
-def _run(environment: dict[str, str], *words: str) -> str:
-    done = subprocess.run([*PROGRAM, *words], env=environment, check=True, capture_output=True, text=True)
-    return done.stdout

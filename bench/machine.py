@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from gateway.errors import DeliveryError
@@ -17,16 +18,17 @@ def tree(pid: int) -> list[int]:
     """The process and all its descendants."""
     found = [pid]
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            found += tree(int(child))
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for child in task.read_text().split():
+                found += tree(int(child))
     return found
 
 
 class CpuMeter:
-    """CPU seconds (user and system) of a process tree since the meter was made. Processes that start or end in between are not expected."""
+    """CPU seconds (user and system) of process trees since the meter was made, children that came and went included."""
 
-    def __init__(self, pid: int) -> None:
-        self._pids = tree(pid)
+    def __init__(self, *pids: int) -> None:
+        self._pids = pids
         self._begun = self._now()
 
     def spent(self) -> float:
@@ -34,9 +36,10 @@ class CpuMeter:
 
     def _now(self) -> float:
         ticks = 0
-        for pid in self._pids:
-            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-            ticks += int(fields[11]) + int(fields[12])
+        for pid in (one for root in self._pids for one in tree(root)):
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended: its parent counts it from now on
+                fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+                ticks += sum(map(int, fields[11:15]))
         return ticks / _TICKS
 
 

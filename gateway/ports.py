@@ -403,7 +403,8 @@ class Bus(Protocol):
     def attend(self, queues: Sequence[str], most: int) -> None:
         """From now on `receive` gives messages of these queues and no others; at most `most` of each are out unanswered.
 
-        What it held of a queue that is named no more goes back. Where several processes attend a queue, one of them gets its messages, in order, until it goes away.
+        What it held of a queue that is named no more goes back. Where several processes attend a queue, one of them gets its messages,
+        in order, until it goes away.
         """
 
     def receive(self, most: int, timeout: float) -> Sequence[Arrival]:

@@ -2,7 +2,7 @@
 # Prepare what a fresh machine lacks, and nothing else. A second run finds all in place and says nothing.
 #
 #   tools/setup.sh demo    .venvs/demo: what the gateway needs at run time
-#   tools/setup.sh test    .venvs/test: that, the development tools, and PostgreSQL's server programs
+#   tools/setup.sh test    .venvs/test: that, the development tools, and the server programs of PostgreSQL and RabbitMQ
 #   tools/setup.sh lock    .venvs/lock: the tool behind `make requirements`
 #
 # LIENTHONG_PYTHON names the Python to use, if the first one that fits is not the one wanted.
@@ -14,23 +14,30 @@ unset PYTHONPATH PYTHONHOME VIRTUAL_ENV
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
-# Install Debian packages; fails, naming them, where we may not.
-apt_install() {
-    local as_root=()
-    command -v apt-get >/dev/null || { say "missing: $* (install them your system's way)"; return 1; }
+# Install Debian packages; fails, naming them, where we may not. Services that come with them stay down: the tests start servers of
+# their own, on ports of their own. A function in parentheses has a trap of its own.
+apt_install() (
+    as_root=()
+    command -v apt-get >/dev/null || { say "missing: $* (install them your system's way)"; exit 1; }
     if [ "$(id -u)" -ne 0 ]; then
         if command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
             as_root=(sudo)
         else
             say "missing: $*. As root, run: apt-get install $*"
-            return 1
+            exit 1
         fi
     fi
     say "installing $* with apt-get"
+    policy=/usr/sbin/policy-rc.d # what it answers decides whether a package may start its service
+    if [ ! -e "$policy" ]; then
+        trap '"${as_root[@]}" rm -f "$policy"' EXIT
+        printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+        "${as_root[@]}" chmod +x "$policy"
+    fi
     "${as_root[@]}" apt-get update -qq || say "apt-get update failed; trying with the package lists at hand"
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-install-recommends "$@" </dev/null >&2 9>&- # a server started now must not keep our lock
-}
+)
 
 # Print the first Python that really runs (a shim may not), is 3.11 or newer and can make a virtual environment.
 find_python() {
@@ -55,23 +62,32 @@ need_python() {
     find_python || fail "no Python 3.11 or newer that can make virtual environments (Debian: python3, python3-venv)"
 }
 
-need_postgresql() {
-    command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || apt_install postgresql ||
+# $1: what the tests need; the rest: its packages.
+need_program() {
+    local what="$1"
+    shift
+    apt_install "$@" ||
         if [ "${LIENTHONG_CI:-}" = 1 ]; then
-            fail "the tests need PostgreSQL's server programs"
+            fail "the tests need $what"
         else
-            say "PostgreSQL's server programs are missing: the tests that need them will be skipped"
+            say "missing: $what. The tests that need it will be skipped"
         fi
+}
+
+need_postgresql() {
+    command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
+        need_program "PostgreSQL's server programs" postgresql
+}
+
+need_rabbitmq() {
+    if [ ! -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || ! command -v openssl >/dev/null; then
+        need_program "RabbitMQ's server programs" rabbitmq-server openssl
+    fi
 }
 
 # Checks the units in deploy/systemd; the package starts nothing.
 need_systemd_analyze() {
-    command -v systemd-analyze >/dev/null || apt_install systemd ||
-        if [ "${LIENTHONG_CI:-}" = 1 ]; then
-            fail "the tests need systemd-analyze"
-        else
-            say "systemd-analyze is missing: the units in deploy/systemd will not be checked"
-        fi
+    command -v systemd-analyze >/dev/null || need_program systemd-analyze systemd
 }
 
 # SOAP clients in other languages, for tests/integration/test_soap_clients.py. Without them those tests are skipped.
@@ -143,6 +159,7 @@ case "${1:-}" in
     demo) install_project demo requirements/base.txt ;;
     test)
         need_postgresql
+        need_rabbitmq
         need_systemd_analyze
         need_foreign_clients
         install_project test requirements/dev.txt

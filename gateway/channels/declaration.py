@@ -90,9 +90,10 @@ class Declaration:
             self._skip(explain(error))
 
     def _stuck(self, channel: Any) -> None:
-        """No answer: a queue whose nodes are mostly down. Its channel is left behind; the others go on over a new one."""
+        """No answer: a queue whose nodes are mostly down. The others go on over a new channel."""
         if channel is self._channel and self._connection is not None and self._connection.is_open:
             self._skip("no answer")
+            channel.close()  # once the answer comes
 
     def _skip(self, cause: str) -> None:
         name = self._steps[self._at][0]

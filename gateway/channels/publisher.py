@@ -233,7 +233,7 @@ class Publisher:
         if not self._blocked:
             if self._old is not None and self._old.waits_since() < silent:
                 self._leave(self._old)
-            if self._pipe is not None and self._pipe.waits_since() < silent:
+            if self._pipe is None or self._pipe.waits_since() < silent:
                 self._renew(SILENCE)
         self._link.later(SILENCE / 4, lambda: self._look(connection))
 

@@ -19,7 +19,7 @@ from gateway.flow.entry import Entry
 from gateway.flow.letter import Letter
 from gateway.flow.validate import check_facts, check_rights, read_canonical, unknown_codes
 from gateway.ledger import facts as ledger_facts
-from gateway.ledger.messages import storable
+from gateway.ledger.messages import lock_dossiers, storable
 from gateway.ledger.opening import Clash
 from gateway.ports import Accepted, Page, Submission
 
@@ -126,6 +126,9 @@ class Acceptance:
 
         def write(connection: Any) -> tuple[list[Accepted | Refused], list[str]]:
             bells: list[str] = []
+            codes = {x.canonical.dossier for x in letters if isinstance(x, Letter) and x.canonical}
+            if len(codes) > 1:
+                lock_dossiers(connection, codes, self.gateway.config.partners)
             results = [x if isinstance(x, Refused) else self._enter(connection, x, bells) for x in letters]
             if cursor is not None:
                 ledger_facts.set_cursor(connection, self.partner.id, cursor, self.now)

@@ -396,6 +396,14 @@ def give_back_probe(connection: Connection, destination: str, now: datetime) -> 
     )
 
 
+# The most urgent lanes were the probes, and have waited longest between them: the partner is back, and they go first.
+_NO_PAUSE = (
+    update(lanes)
+    .where(lanes.c.destination == bindparam("b_destination"), _HAS_WORK, lanes.c.due_at > bindparam("b_now"))
+    .values(due_at=bindparam("b_now"))
+)
+
+
 def note_breaker(
     connection: Connection,
     destination: str,
@@ -418,7 +426,10 @@ def note_breaker(
             .where(breakers.c.destination == destination)
             .values(state="closed", failures=0, opened_at=None, probe_at=None, reason=None)
         )
-        return "closed" if row.state != "closed" else None
+        if row.state == "closed":
+            return None
+        connection.execute(_NO_PAUSE, {"b_destination": destination, "b_now": now})
+        return "closed"
     if not bad:
         give_back_probe(connection, destination, now)  # it called nobody
         return None
@@ -443,8 +454,8 @@ def note_breaker(
 
 def waiting_destinations(connection: Connection) -> list[str]:
     """Destinations with a delivery that has not ended, whether or not any route still leads there."""
-    statement = select(lanes.c.destination).where(lanes.c.open > 0).distinct().order_by(lanes.c.destination)
-    return list(connection.execute(statement).scalars())
+    open_ones = select(deliveries.c.destination).where(deliveries.c.ended_at.is_(None))  # by the index of open ones
+    return list(connection.execute(open_ones.distinct().order_by(deliveries.c.destination)).scalars())
 
 
 _NEXT = select(func.min(lanes.c.destination)).where(_HAS_WORK, lanes.c.destination > bindparam("after"))

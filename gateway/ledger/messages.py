@@ -171,6 +171,25 @@ def _upsert_lane(make: Any) -> Any:
 
 
 _LANE = Prepared({"sqlite": _upsert_lane(sqlite.insert), "postgresql": _upsert_lane(postgresql.insert)})
+_DOSSIERS = select(dossiers.c.code).where(among(dossiers.c.code, "codes")).order_by(dossiers.c.code).with_for_update()
+_LANES = (
+    select(lanes.c.fence)
+    .where(among(lanes.c.destination, "destinations"), among(lanes.c.dossier, "codes"))
+    .order_by(lanes.c.dossier, lanes.c.destination)
+    .with_for_update()
+)
+
+
+def lock_dossiers(connection: Connection, codes: Iterable[str], destinations: Iterable[str]) -> None:
+    """Several dossiers and then their lanes, locked until the transaction ends, in the order in which workers lock lanes to settle.
+
+    One by one, as their messages come, they would be locked in the sender's order: a worker, or another batch, would be met half-way.
+    """
+    named = {"codes": list(codes)}
+    connection.execute(_DOSSIERS, named)
+    connection.execute(_LANES, named | {"destinations": list(destinations)})
+
+
 _INSERT_DELIVERY = Prepared(insert(deliveries).inline())
 
 

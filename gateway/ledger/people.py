@@ -57,7 +57,8 @@ def parked(
         statement = statement.where(deliveries.c.destination == destination)
     if dossier:
         statement = statement.where(deliveries.c.dossier == dossier)
-    return connection.execute(statement.order_by(deliveries.c.id).limit(limit)).all()
+    oldest_first = deliveries.c.id + 0  # not the key itself: SQLite would read every delivery in its order
+    return connection.execute(statement.order_by(oldest_first).limit(limit)).all()
 
 
 def parked_one(connection: Connection, delivery: int) -> Any:

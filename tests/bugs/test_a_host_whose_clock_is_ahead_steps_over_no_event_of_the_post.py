@@ -1,5 +1,7 @@
-"""Found by the fault "clock skew": how fresh an event of the post is was judged by our host's clock. Five minutes ahead, the feed's newest
-seconds were read at once, and an event that appeared among them a moment later was stepped over for ever."""
+"""Found when the fault "clock skew" was written: how fresh an event of the post is was judged by our host's clock.
+
+Five minutes ahead, the feed's newest seconds were read at once, and an event that appeared among them a moment later was stepped over for ever.
+"""
 
 from __future__ import annotations
 

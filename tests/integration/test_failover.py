@@ -53,10 +53,12 @@ def pair() -> Iterator[Pair]:
     if binaries is None:
         pytest.skip("no PostgreSQL server is installed: `make test` installs it")
     primary = PostgreSQL(binaries)
-    pair = Pair(primary)
-    yield pair
-    pair.close()
-    primary.stop()
+    try:
+        pair = Pair(primary)
+        yield pair
+        pair.close()
+    finally:
+        primary.stop()
 
 
 class Agency(threading.Thread):

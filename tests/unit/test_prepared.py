@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import bindparam, insert, select, update
 
+from gateway.ledger.among import among
 from gateway.ledger.opening import Clash, Ledger, LedgerAway, open_ledger
 from gateway.ledger.prepared import Prepared
 from gateway.ledger.tables import lanes
@@ -85,6 +86,20 @@ def test_a_twin_is_a_clash_as_it_is_with_core(ledger: Ledger) -> None:
         ADD.run_many(connection, [LANE | {"dossier": "hai"}, LANE])
     with ledger.read() as connection:
         assert len(connection.execute(ALL, {"until": NOON}).all()) == 1
+
+
+def test_a_list_of_any_length_is_one_parameter(ledger: Ledger) -> None:
+    some = Prepared(select(lanes).where(among(lanes.c.dossier, "codes")).order_by(lanes.c.dossier))
+    numbered = Prepared(select(lanes.c.dossier).where(among(lanes.c.fence, "fences")))
+    names = ["ba", "hai", 'm\'ột \\ "{,}"', "NULL"]
+    with ledger.write() as connection:
+        ADD.run_many(connection, [LANE | {"dossier": name} for name in names])
+    with ledger.read() as connection:
+        for asked in ([], names[2:], [*names, "không có"]):
+            assert {row.dossier for row in some.rows(connection, {"codes": asked})} == {*asked} & {*names}
+        assert len(numbered.rows(connection, {"fences": [1, 1 << 40]})) == len(names)
+        core = select(lanes.c.dossier).where(among(lanes.c.dossier, "codes"))
+        assert connection.execute(core, {"codes": names[:1]}).scalars().all() == names[:1]
 
 
 def test_a_mistake_of_ours_is_no_ledger_that_is_away(ledger: Ledger) -> None:
