@@ -27,6 +27,7 @@ class Bomb:
 
     name = "bomb"
     version = "1"
+    lists: Sequence[str] = ()
 
     def __init__(self) -> None:
         self.poisoned: dict[str, Exception] = {}
