@@ -117,10 +117,10 @@ def answer_error(error: Exception) -> Response:
             return answer_problem(error)
         case HTTPException():
             return _on_http(error)
+        case Clash():  # before its parent
+            return _on_clash(error)
         case LedgerAway():
             return _on_away(error)
-        case Clash():
-            return _on_clash(error)
         case OSError():
             return _on_system(error)
         case _:
