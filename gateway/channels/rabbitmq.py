@@ -14,6 +14,7 @@ from typing import Any
 from gateway.channels.addresses import read_addresses
 from gateway.channels.consumer import Consumer
 from gateway.channels.declaration import Declaration
+from gateway.channels.decoding import read_any_value, text_of
 from gateway.channels.inbox import Inbox
 from gateway.channels.link import BrokerState, Link
 from gateway.channels.publisher import Batch, Publisher
@@ -24,6 +25,9 @@ from gateway.ports import Arrival, BusAway, Confirm, Publication, Ticket
 TICKETS = 50  # tickets of one destination that are out unanswered
 DRAIN = 3.0  # seconds that the broker has, when we close, to confirm what is under way
 SOON = 5.0  # seconds after which work begins though not all is declared
+
+
+read_any_value()
 
 
 class RabbitMQ:
@@ -144,11 +148,11 @@ class RabbitMQ:
                 Arrival(
                     queue=name,
                     body=body,
-                    content_type=properties.content_type or "",
-                    id=properties.message_id,
-                    reply_of=properties.correlation_id,
-                    user=properties.user_id,
-                    headers=properties.headers or {},
+                    content_type=text_of(properties.content_type) or "",
+                    id=text_of(properties.message_id),
+                    reply_of=text_of(properties.correlation_id),
+                    user=text_of(properties.user_id),
+                    headers={text_of(name): value for name, value in (properties.headers or {}).items()},
                     again=method.redelivered,
                     handle=(channel, method.delivery_tag),
                 )

@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ALL_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -17,7 +17,7 @@ from gateway.dossiers.view import build_view
 from gateway.errors import AskFirst, DeliveryError, Refused, Rejected, TryLater, Unclassified
 from gateway.flow.gateway import Gateway
 from gateway.flow.pace import Pace
-from gateway.flow.settle import TRANSLATION, Tried, settle, silent
+from gateway.flow.settle import LEDGER, TRANSLATION, Tried, settle, silent
 from gateway.ledger import lanes as ledger
 from gateway.ledger.lanes import Lease
 from gateway.ledger.messages import histories
@@ -135,13 +135,24 @@ class Courier:
             if leases:
                 with self.gateway.ledger.write() as connection:
                     ledger.give_back(connection, self.destination, leases)
-            self._pool.shutdown(wait=True)
+        except LedgerAway as away:  # they are asked about when their lease has run out
+            log.error("ledger_away", destination=self.destination, error=str(away), unbegun=len(leases))
+        self._finish()
+        self._pool.shutdown(wait=True)
+        try:
             self._land(list(self._flying))
             self.pace.leave(self.gateway.ledger)
         except LedgerAway as away:
             log.error("ledger_away", destination=self.destination, error=str(away), unsettled=self._lanes())
-        finally:
-            self._pool.shutdown(wait=True)
+
+    def _finish(self) -> None:
+        """Wait for the calls under way. Their lanes stay ours meanwhile, however long they last."""
+        while any(not future.done() for future in self._flying):
+            wait(self._flying, timeout=min(1.0, self.policy.lease_seconds / HELD / 2), return_when=ALL_COMPLETED)
+            try:
+                self._hold_leases()
+            except LedgerAway as away:
+                log.error("ledger_away", destination=self.destination, error=str(away))
 
     def _hold_leases(self) -> None:
         """A call may last longer than a lease: while it is under way, and for a bounded time, its lane stays ours."""
@@ -245,6 +256,15 @@ class Courier:
         with self.gateway.ledger.write() as connection:
             self._prolong(connection, lease)
 
+    def _hold_before_call(self, lease: Lease) -> None:
+        """Nothing was sent yet: a ledger that is away now says nothing about the partner, and makes no doubt."""
+        try:
+            self._hold(lease)
+        except LedgerAway as away:
+            raise TryLater(
+                f"sổ cái không trả lời trước khi gửi · the ledger was away before the call: {away}", code=LEDGER
+            ) from away
+
     def _prolong(self, connection: Any, lease: Lease) -> None:
         until = self.gateway.now() + timedelta(seconds=self.policy.lease_seconds)
         if not ledger.prolong(connection, self.destination, [lease], until):
@@ -253,7 +273,9 @@ class Courier:
     def _parcel(self, job: Job) -> Parcel:
         lease, message = job.lease, job.message
         if self.gateway.now() - job.taken_at > timedelta(seconds=self.policy.lease_seconds / 2):
-            self._hold(lease)  # it waited long for a free place: no call begins on a lease that may end during it
+            self._hold_before_call(
+                lease
+            )  # it waited long for a free place: no call begins on a lease that may end during it
         documents = lease.edited
         if documents is None:
             view = build_view(message, job.earlier, self.gateway.link)

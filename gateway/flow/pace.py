@@ -38,7 +38,7 @@ class Pace:
     def free(self, lanes: int) -> int:
         """Lanes that fit beside `lanes` under way. Not before a worthwhile number of them do."""
         room = self.room if self._ramp is None else min(self.room, self._ramp)
-        worthwhile = min(room, self.policy.concurrency)
+        worthwhile = min(room, self.policy.concurrency, self.policy.batch)
         free = min(room - lanes, self.policy.batch)
         return free if free >= worthwhile else 0
 
@@ -50,6 +50,15 @@ class Pace:
         Raises `LedgerAway`.
         """
         self.again = timedelta(0)
+        try:
+            return self._take(ledger_, most, calls, now, take)
+        except Exception:
+            self._seats_at = None  # seats taken in a transaction that failed are not ours: they are asked for anew
+            raise
+
+    def _take(
+        self, ledger_: Ledger, most: int, calls: int, now: datetime, take: Callable[..., list[ledger.Lease]]
+    ) -> list[ledger.Lease]:
         with ledger_.write() as connection:
             limit = ledger.may_send(connection, self.destination, now, self.policy.lease_seconds)
             if limit is not None:

@@ -23,6 +23,7 @@ Result = Receipt | DeliveryError | Found
 """How an attempt ended: a receipt, an error that says what to do next, or ARRIVED when asking was enough."""
 
 TRANSLATION = "translation"  # the code of what never left us, because no document could be made of it
+LEDGER = "ledger"  # the code of what never left us, because the ledger was away before the call
 LONGEST_WAIT = 86_400.0  # seconds; a partner that asks for more is asked again after a day
 ANSWER_KEPT = 4000  # characters of a partner's answer kept with the attempt
 
@@ -131,7 +132,7 @@ def silent(result: Result) -> bool:
 
 def ours(result: Result) -> bool:
     """Did it fail before anybody was called? Then it says nothing about the partner."""
-    return isinstance(result, DeliveryError) and result.code == TRANSLATION
+    return isinstance(result, DeliveryError) and result.code in (LEDGER, TRANSLATION)
 
 
 def _reason(bad: Sequence[Tried]) -> str:
@@ -139,4 +140,4 @@ def _reason(bad: Sequence[Tried]) -> str:
     return last.reason if isinstance(last, DeliveryError) else ""
 
 
-__all__ = ["ANSWER_KEPT", "TRANSLATION", "Tried", "decide", "pause", "settle", "silent"]
+__all__ = ["ANSWER_KEPT", "LEDGER", "TRANSLATION", "Tried", "decide", "pause", "settle", "silent"]

@@ -397,9 +397,15 @@ def give_back_probe(connection: Connection, destination: str, now: datetime) -> 
 
 
 # The most urgent lanes were the probes, and have waited longest between them: the partner is back, and they go first.
+# A lane that an accept holds just now keeps its pause: to wait for it here could be to wait for each other.
+_PAUSED = (
+    select(lanes.c.dossier)
+    .where(lanes.c.destination == bindparam("b_destination"), _HAS_WORK, lanes.c.due_at > bindparam("b_now"))
+    .with_for_update(skip_locked=True)
+)
 _NO_PAUSE = (
     update(lanes)
-    .where(lanes.c.destination == bindparam("b_destination"), _HAS_WORK, lanes.c.due_at > bindparam("b_now"))
+    .where(lanes.c.destination == bindparam("b_destination"), lanes.c.dossier.in_(_PAUSED))
     .values(due_at=bindparam("b_now"))
 )
 

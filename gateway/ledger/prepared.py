@@ -14,6 +14,8 @@ from typing import Any
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 
+from gateway.ledger.opening import ONLY_READS
+
 Convert = Callable[[Any], Any]
 Row = Mapping[str, Any]
 
@@ -97,7 +99,10 @@ class Prepared:
 def _known(connection: Connection, sql: str, error: Exception) -> BaseException:
     """The error as Core raises it, without the values: those may be personal."""
     dialect, fault = connection.dialect, connection.dialect.loaded_dbapi.Error
-    gone = isinstance(error, fault) and dialect.is_disconnect(error, connection.connection, None)
+    only_reads = (
+        getattr(error, "sqlstate", None) in ONLY_READS
+    )  # a standby: the next connection may lead to the primary
+    gone = only_reads or (isinstance(error, fault) and dialect.is_disconnect(error, connection.connection, None))
     if gone:
         connection.invalidate(error)
     return DBAPIError.instance(

@@ -11,8 +11,10 @@ import pytest
 from sqlalchemy import select
 
 from gateway.errors import TryLater
+from gateway.flow.settle import settle
 from gateway.ledger.conservation import conserve
-from gateway.ledger.tables import attempts, deliveries, lanes
+from gateway.ledger.opening import LedgerAway
+from gateway.ledger.tables import attempts, breakers, deliveries, lanes
 from gateway.ports import Receipt
 from tests.house import House, dossier
 
@@ -51,6 +53,36 @@ def test_a_quick_partner_gets_more_lanes_at_a_time_and_a_slow_one_the_least(hous
     assert courier.pace.room == least
     courier._drain()
     assert courier._flying == {}
+
+
+def test_more_calls_at_a_time_than_lanes_in_one_go_are_served_all_the_same(house: House) -> None:
+    pace(house, concurrency=64, batch=8)
+    submit(house, 20)
+    courier = house.courier("portal")
+
+    finish(courier)
+
+    assert len(house.partners["portal"].effects) == 20
+    courier._drain()
+
+
+def test_places_taken_in_a_transaction_that_failed_are_asked_for_anew(house: House) -> None:
+    pace(house, calls=2)
+    submit(house, 2)
+    one, other = house.courier("portal"), house.courier("portal")
+
+    def fail(*_: object) -> list:
+        raise LedgerAway("restarted")
+
+    with pytest.raises(LedgerAway):
+        one.pace.take(house.gateway.ledger, 2, 0, house.gateway.now(), fail)
+    finish(other)
+    one.step()
+
+    assert not one._flying
+    assert len(house.partners["portal"].effects) == 2
+    one._drain()
+    other._drain()
 
 
 def test_no_more_lanes_a_second_than_the_partner_can_take_over_all_workers(house: House, time) -> None:
@@ -232,6 +264,65 @@ def test_a_call_longer_than_its_lease_keeps_its_lane(house: House, time) -> None
     assert portal.asked == []
     courier._drain()
     other._drain()
+
+
+def test_a_worker_that_leaves_keeps_the_lanes_of_its_calls_until_they_end(house: House, time) -> None:
+    submit(house, 1)
+    portal, begun, go = house.partners["portal"], threading.Event(), threading.Event()
+    send = portal.deliver
+
+    def long(parcel) -> Receipt:
+        begun.set()
+        go.wait(20)
+        return send(parcel)
+
+    portal.deliver = long  # type: ignore[method-assign]
+    leaving, other = house.courier("portal"), house.courier("portal")
+    leaving.step()
+    begun.wait(10)
+    drain = threading.Thread(target=leaving._drain)
+    drain.start()
+    for _ in range(3):
+        time.move(seconds=leaving.policy.lease_seconds / 2)
+        until = hours.monotonic() + 10
+        while leaving._held_at < time() and hours.monotonic() < until:
+            hours.sleep(0.02)
+        other.step()
+        assert not other._flying
+    go.set()
+    drain.join(20)
+
+    assert len(portal.effects) == 1
+    assert portal.asked == []
+    other._drain()
+
+
+def test_a_ledger_that_is_away_before_the_call_makes_no_doubt(house: House, time, monkeypatch) -> None:
+    submit(house, 1)
+    courier = house.courier("portal")
+    (job,) = courier._take(1)
+    time.move(seconds=courier.policy.lease_seconds * 0.6)
+
+    def away(*_: object) -> None:
+        raise LedgerAway("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(courier, "_prolong", away)
+        tried = courier._try_group([job])
+    settle(house.gateway.ledger, "portal", tried, courier.policy, time())
+
+    with house.gateway.ledger.read() as connection:
+        assert connection.execute(select(deliveries.c.state)).scalar() == "waiting"
+        assert connection.execute(select(breakers.c.failures)).scalar() in (None, 0)
+    time.move(hours=1)
+    finish(courier)
+    assert portal_of(house).asked == []
+    assert len(portal_of(house).effects) == 1
+    courier._drain()
+
+
+def portal_of(house: House):
+    return house.partners["portal"]
 
 
 def test_a_call_that_never_ends_loses_its_lane_in_the_end(house: House, time) -> None:

@@ -32,10 +32,40 @@ def test_between_two_readings_time_goes_on() -> None:
 
 
 def test_a_slow_answer_counts_from_the_middle_of_the_question() -> None:
-    ticks = iter([10.0, 14.0, 14.0, 14.0])
+    ticks = iter([10.0, 10.8, 10.8, 10.8])
     shared = SharedTime(lambda: NOON, tick=lambda: next(ticks))
 
-    assert shared() == NOON + timedelta(seconds=2)
+    assert shared() == NOON + timedelta(seconds=0.4)
+
+
+def test_a_reading_that_took_long_is_made_again_and_never_believed() -> None:
+    now, pauses = [100.0], [0.0]
+
+    def ask() -> datetime:
+        now[0] += pauses.pop(0)
+        return NOON
+
+    shared = SharedTime(ask, tick=lambda: now[0])
+    pauses += [600.0, 600.0, 600.0]  # this host stood still in the middle of each
+
+    shared.read()
+
+    assert shared() == NOON + timedelta(seconds=1800)
+
+
+def test_a_database_with_another_clock_is_followed_slowly() -> None:
+    """Else the first process to read would hold every lease of the others for run out."""
+    now, answer = [0.0], [NOON]
+    shared = SharedTime(lambda: answer[0], tick=lambda: now[0])
+    now[0], answer[0] = 30.0, NOON + timedelta(minutes=5)
+
+    shared.read()
+
+    assert shared() == NOON + timedelta(seconds=33)
+    now[0] = 60.0
+    answer[0] = NOON - timedelta(minutes=5)
+    shared.read()
+    assert shared() == NOON + timedelta(seconds=60)
 
 
 def test_while_the_ledger_is_away_the_last_reading_goes_on() -> None:
