@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import queue
+import select
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import IO, Any
 
 from gateway.errors import Fault, Refused
 from gateway.ports import Codes, Line
@@ -23,6 +24,7 @@ from mappings.engine.sandboxed import read_frame, write_frame
 from mappings.engine.stylesheet import Made
 
 MOST = 2
+PATIENCE = 60.0  # seconds for one answer: a process ends itself long before, unless it never came so far
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class _Process:
                 write_frame(stdin, b"S", [sheet.version, sheet.name, files])
                 self._known.add(sheet.version)
             write_frame(stdin, letter, [sheet.version, document.decode("utf-8", "surrogateescape")])
-            while (frame := read_frame(stdout)) is not None:
+            while (frame := self._read(stdout)) is not None:
                 if frame[0] in (b"M", b"Z"):
                     self.is_spent = frame[0] == b"Z"
                     return _made(frame[1])
@@ -67,6 +69,12 @@ class _Process:
         except BrokenPipeError:
             pass  # it ended while it was being told
         raise self._ended("")
+
+    def _read(self, stdout: IO[bytes]) -> Any:
+        if not select.select([stdout], [], [], PATIENCE)[0]:  # it says one thing at a time: nothing waits in the buffer
+            self._process.send_signal(signal.SIGALRM)
+            self._process.kill()
+        return read_frame(stdout)
 
     def _ended(self, why: str) -> Refused:
         if self._process.wait() in (-signal.SIGPROF, -signal.SIGALRM):
