@@ -49,7 +49,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         lines.append({**event, "level": method})
         raise structlog.DropEvent
 
-    logger = structlog.wrap_logger(None, processors=[note])
+    logger = structlog.wrap_logger(
+        None, processors=[note], wrapper_class=structlog.BoundLogger
+    )  # whatever is set up for all
     for part in ("link", "declaration", "publisher", "consumer"):
         monkeypatch.setattr(f"gateway.channels.{part}.log", logger)
     return lines
