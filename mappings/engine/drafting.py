@@ -33,7 +33,9 @@ class Lines:
     def table(self, name: str, rows: list[tuple[Any, str]]) -> str:
         """A step through a code table that only a person can fill: of each row one side is known."""
         self.tables[name] = list(
-            dict.fromkeys([*self.tables.get(name, []), *((code(ours), theirs) for ours, theirs in rows)])
+            dict.fromkeys(
+                [*self.tables.get(name, []), *((code(ours).strip() or UNFINISHED, theirs) for ours, theirs in rows)]
+            )
         )
         return f"code({name})"
 
