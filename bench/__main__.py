@@ -6,6 +6,23 @@ import json
 
 import click
 
+# Options that several measurements take.
+connections_ = click.option(
+    "--connections",
+    default=16,
+    show_default=True,
+    type=click.IntRange(1, 256),
+    help="Kết nối của bên gửi · connections of the load.",
+)
+loaded_ = click.option(
+    "--loaded",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 5_000_000),
+    help="Đo lại với sổ cái đã có chừng này · again with so many messages in the ledger.",
+)
+as_json_ = click.option("--json", "as_json", is_flag=True)
+
 
 @click.group()
 def bench() -> None:
@@ -23,21 +40,9 @@ def bench() -> None:
     type=click.IntRange(100, 200_000),
     help="Hồ sơ mỗi phép đo · dossiers a figure.",
 )
-@click.option(
-    "--connections",
-    default=16,
-    show_default=True,
-    type=click.IntRange(1, 256),
-    help="Kết nối của bên gửi · connections of the load.",
-)
-@click.option(
-    "--loaded",
-    default=0,
-    show_default=True,
-    type=click.IntRange(0, 5_000_000),
-    help="Đo lại với sổ cái đã có chừng này · again with so many messages in the ledger.",
-)
-@click.option("--json", "as_json", is_flag=True)
+@connections_
+@loaded_
+@as_json_
 def embedded(messages: int, connections: int, loaded: int, as_json: bool) -> None:
     """Nhận và gửi với cấu hình mặc định (SQLite, hai tiến trình).
 
@@ -60,7 +65,7 @@ def embedded(messages: int, connections: int, loaded: int, as_json: bool) -> Non
 
 
 @bench.command()
-@click.option("--json", "as_json", is_flag=True)
+@as_json_
 def translate(as_json: bool) -> None:
     """Dịch tài liệu 1, 10 và 100 KB bằng quy tắc JSON và bằng XSLT.
 
@@ -86,13 +91,7 @@ def translate(as_json: bool) -> None:
     type=click.IntRange(200, 200_000),
     help="Hồ sơ mỗi phép đo · dossiers a figure.",
 )
-@click.option(
-    "--connections",
-    default=16,
-    show_default=True,
-    type=click.IntRange(1, 256),
-    help="Kết nối của bên gửi · connections of the load.",
-)
+@connections_
 @click.option(
     "--workers",
     multiple=True,
@@ -108,14 +107,8 @@ def translate(as_json: bool) -> None:
     type=click.Choice(["0", "1", "3"]),
     help="Số nút RabbitMQ; 0: phiếu trong thư mục · RabbitMQ nodes; 0: tickets in a folder.",
 )
-@click.option(
-    "--loaded",
-    default=0,
-    show_default=True,
-    type=click.IntRange(0, 5_000_000),
-    help="Đo lại với sổ cái đã có chừng này · again with so many messages in the ledger.",
-)
-@click.option("--json", "as_json", is_flag=True)
+@loaded_
+@as_json_
 def engine(messages: int, connections: int, workers: tuple[int, ...], nodes: str, loaded: int, as_json: bool) -> None:
     """Nhận và gửi với PostgreSQL và RabbitMQ.
 

@@ -20,9 +20,9 @@ from connectors.land_tax.client import read_notices
 from connectors.land_tax.settings import Settings
 from connectors.land_tax.times import TaxTime
 from gateway.errors import Fault, Refused
+from gateway.partnerjson import read_object
 from gateway.ports import Accepted, Answer, Door, Hook, Incoming, Partner, Proof, Submission
 
-_DEEPEST = 8
 _FAULT_WORDS = {
     "missing": "thiếu",
     "string_type": "phải là chuỗi",
@@ -114,7 +114,7 @@ def hooks(partner: Partner) -> Sequence[Hook]:
 def take_notices(settings: Settings, incoming: Incoming, door: Door) -> Answer:
     """{ngay, isUpdating, SecurityKey, data{FileThongBaoThue}} → a PaymentRequested for each decision of each dossier."""
     try:
-        said = _shape(Notices, {name.lower(): value for name, value in _read(incoming.body).items()})
+        said = _shape(Notices, {name.lower(): value for name, value in read_object(incoming.body).items()})
         notices = read_notices(said["data"]["FileThongBaoThue"], settings.xml_bytes)
     except Refused as refused:
         return _tell_portal(-1, _words(refused.faults))
@@ -131,7 +131,7 @@ def take_notices(settings: Settings, incoming: Incoming, door: Door) -> Answer:
 def take_voucher(incoming: Incoming, door: Door) -> Answer:
     """{SecurityKey, data{MaHoSo, …, ThongTinThanhToan{…}}} → PaymentPaid."""
     try:
-        said = _shape(Voucher, {name.lower(): value for name, value in _read(incoming.body).items()})["data"]
+        said = _shape(Voucher, {name.lower(): value for name, value in read_object(incoming.body).items()})["data"]
     except Refused as refused:
         return _tell_portal(-1, _words(refused.faults))
     return _answer_portal([_commit(door, "land_tax_voucher", {"paid": said}, said, said["MaHoSo"])], "chứng từ")
@@ -140,7 +140,7 @@ def take_voucher(incoming: Incoming, door: Door) -> Answer:
 def take_ilis(incoming: Incoming, door: Door) -> Answer:
     """{SoBienNhan, NgayCoKetQuaThue, DanhSachThongBaoThue[]} → a StatusChanged to 6 for each notice."""
     try:
-        said = _shape(IlisNotices, _read(incoming.body))
+        said = _shape(IlisNotices, read_object(incoming.body))
     except Refused as refused:
         return _json({"Result": 0, "Message": _words(refused.faults)})
     head = {name: value for name, value in said.items() if name != "DanhSachThongBaoThue"}
@@ -190,29 +190,6 @@ def _tell_portal(code: int, message: str) -> Answer:
 
 def _json(body: Mapping[str, Any]) -> Answer:
     return Answer(200, json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace"))
-
-
-def _read(raw: bytes) -> dict[str, Any]:
-    try:
-        body = json.loads(raw)
-        json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair goes into no file or database
-    except (ValueError, RecursionError):
-        raise Refused.of("", "json", "nội dung không phải JSON", "not JSON") from None
-    if not isinstance(body, dict):
-        raise Refused.of("", "object", "nội dung phải là một đối tượng JSON", "must be a JSON object")
-    told: dict[str, Any] = _told(body, _DEEPEST)
-    return told
-
-
-def _told(value: Any, most: int) -> Any:
-    """Without nulls: a null is an absent field. Raises `Refused` for what is nested deeper than `most`."""
-    if not isinstance(value, dict | list):
-        return value
-    if most == 0:
-        raise Refused.of("", "depth", f"lồng sâu quá {_DEEPEST} tầng", f"nested deeper than {_DEEPEST}")
-    if isinstance(value, dict):
-        return {name: _told(one, most - 1) for name, one in value.items() if one is not None}
-    return [_told(one, most - 1) for one in value]
 
 
 def _shape(model: type[_Body], body: Mapping[str, Any]) -> dict[str, Any]:

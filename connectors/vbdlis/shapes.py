@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from connectors.vbdlis.times import LandTime, OptionalLandTime
 from gateway.errors import Fault, Refused
+from gateway.partnerjson import read_object
 
 Filled = Annotated[str, Field(min_length=1, max_length=200)]
 Code = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
 """A code of theirs: a text on some wires, a number on others."""
 
-_DEEPEST = 8
 _FAULT_WORDS = {
     "missing": "thiếu",
     "string_type": "phải là chuỗi",
@@ -113,7 +112,7 @@ class Notice(Call):
 
 def read(shape: type[Call], raw: bytes) -> dict[str, Any]:
     """The body in this shape, times in RFC 3339 UTC, absent fields left out. Raises `Refused` with every fault."""
-    body = _read_object(raw)
+    body = read_object(raw)
     try:
         said = shape.model_validate(body).model_dump(exclude_none=True)
     except ValidationError as error:
@@ -126,26 +125,3 @@ def read(shape: type[Call], raw: bytes) -> dict[str, Any]:
     for number, paper in enumerate(said.get("DanhSachGiayToKetQua", ()), start=1):
         paper["number"] = str(number)  # their papers carry no id; the place in the list is the same when it comes again
     return said
-
-
-def _read_object(raw: bytes) -> dict[str, Any]:
-    try:
-        body = json.loads(raw)
-        json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair goes into no file or database
-    except (ValueError, RecursionError):
-        raise Refused.of("", "json", "nội dung không phải JSON", "not JSON") from None
-    if not isinstance(body, dict):
-        raise Refused.of("", "object", "nội dung phải là một đối tượng JSON", "must be a JSON object")
-    told: dict[str, Any] = _told(body, _DEEPEST)
-    return told
-
-
-def _told(value: Any, most: int) -> Any:
-    """Without nulls. Raises `Refused` for what is nested deeper than `most`."""
-    if not isinstance(value, dict | list):
-        return value
-    if most == 0:
-        raise Refused.of("", "depth", f"lồng sâu quá {_DEEPEST} tầng", f"nested deeper than {_DEEPEST}")
-    if isinstance(value, dict):
-        return {name: _told(one, most - 1) for name, one in value.items() if one is not None}
-    return [_told(one, most - 1) for one in value]

@@ -16,7 +16,7 @@ import structlog
 from gateway.dossiers.view import build_view
 from gateway.errors import AskFirst, DeliveryError, Refused, Rejected, TryLater, Unclassified
 from gateway.flow.gateway import Gateway
-from gateway.flow.pace import Pace
+from gateway.flow.pace import HELD, Pace
 from gateway.flow.settle import LEDGER, TRANSLATION, Tried, settle, silent
 from gateway.ledger import lanes as ledger
 from gateway.ledger.lanes import Lease
@@ -28,7 +28,6 @@ from gateway.ports import Found, Parcel, Together
 log = structlog.get_logger("deliver")
 
 GATHER = 0.02  # seconds between two looks at calls under way: what ends close together is settled, and followed up, in one transaction
-HELD = 3  # leases of calls under way are held anew when a third of their time has gone by
 LONGEST = 10  # leases: a call that lasts longer has lost its way, and its lane is anybody's again
 
 UNKNOWN = "đối tác không cho biết đã nhận hay chưa · the partner could not say whether it arrived"

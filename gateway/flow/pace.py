@@ -11,7 +11,7 @@ from gateway.ledger import Ledger, paces
 from gateway.ledger import lanes as ledger
 
 SEAT_PAUSE = timedelta(seconds=1)  # before a courier without a free seat looks again
-SEATS_KEPT = 3  # a seat is held anew when a third of its lease has gone by
+HELD = 3  # leases and seats of calls under way are held anew when a third of their time has gone by
 
 
 class Pace:
@@ -65,7 +65,7 @@ class Pace:
                 self._ramp = self.together
                 most = min(most, limit)
             if self.policy.calls and most:
-                self._hold_seats(connection, calls, most, now)
+                self._want_seats(connection, calls, most, now)
                 most = min(most, max(0, len(self._seats) - calls) * self.together)
                 self.again = SEAT_PAUSE
             level = None
@@ -82,27 +82,24 @@ class Pace:
                 self._leave_seats(connection)
         return leases
 
-    def _hold_seats(self, connection: Any, calls: int, most: int, now: datetime) -> None:
+    def _want_seats(self, connection: Any, calls: int, most: int, now: datetime) -> None:
         wanted = min(self.policy.concurrency, calls + -(-most // self.together))
-        stale = self._seats_at is None or now - self._seats_at > timedelta(
-            seconds=self.policy.lease_seconds / SEATS_KEPT
-        )
+        stale = self._seats_at is None or now - self._seats_at > timedelta(seconds=self.policy.lease_seconds / HELD)
         if stale or wanted > len(self._seats):
-            self._seats = paces.hold_seats(
-                connection, self.destination, self.owner, held=self._seats, wanted=max(wanted, calls),
-                seats=self.policy.calls, now=now, seconds=self.policy.lease_seconds,
-            )  # fmt: skip
-            self._seats_at = now
+            self._hold_seats(connection, max(wanted, calls), now)
+
+    def _hold_seats(self, connection: Any, wanted: int, now: datetime) -> None:
+        self._seats = paces.hold_seats(
+            connection, self.destination, self.owner, held=self._seats, wanted=wanted,
+            seats=self.policy.calls, now=now, seconds=self.policy.lease_seconds,
+        )  # fmt: skip
+        self._seats_at = now
 
     def hold(self, ledger_: Ledger, now: datetime) -> None:
         """Keep the seats of calls under way."""
         if self._seats:
             with ledger_.write() as connection:
-                self._seats = paces.hold_seats(
-                    connection, self.destination, self.owner, held=self._seats, wanted=len(self._seats),
-                    seats=self.policy.calls, now=now, seconds=self.policy.lease_seconds,
-                )  # fmt: skip
-                self._seats_at = now
+                self._hold_seats(connection, len(self._seats), now)
 
     def leave(self, ledger_: Ledger) -> None:
         """No more calls: others may have the seats."""
@@ -115,4 +112,4 @@ class Pace:
         self._seats = []
 
 
-__all__ = ["Pace"]
+__all__ = ["HELD", "Pace"]
