@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import sqlite3
 from collections.abc import Iterator
@@ -51,7 +52,8 @@ def preload(home: Path, messages: int) -> None:
 
 
 def preload_postgresql(url: str, messages: int) -> None:
-    """Fill the fresh ledger at an SQLAlchemy address by COPY, as its superuser; then VACUUM ANALYZE, as autovacuum would have done."""
+    """Fill the fresh ledger at an SQLAlchemy address by COPY, as its superuser; then VACUUM ANALYZE, as autovacuum would have done, and a
+    checkpoint: pages that years would have written back must not be written back during the measurement."""
     with psycopg.connect(plain(url)) as connection:
         connection.execute("SET session_replication_role = replica")  # no look-up of a foreign key for every row
         connection.execute("SET synchronous_commit = off")
@@ -61,6 +63,8 @@ def preload_postgresql(url: str, messages: int) -> None:
             _reserve(connection, table, messages)
     with psycopg.connect(plain(url), autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
+        connection.execute("CHECKPOINT")
+    os.sync()
 
 
 def add_backlog(url: str, dossiers: int, first: int) -> None:

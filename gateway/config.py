@@ -5,16 +5,18 @@ A wrong file is refused when it is loaded, with the file, the place in it and wh
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Sequence
+from datetime import date, time
 from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from gateway.canonical import TYPES
 from gateway.errors import Misconfigured
@@ -103,6 +105,12 @@ class Settings(Section):
     future_seconds: Seconds = 300
     signature_seconds: Seconds = 300
     link_days: int = Field(default=30, ge=1, le=365)
+    reload_seconds: float = Field(
+        default=0,
+        ge=0,
+        le=3600,
+        description="look so often whether these files were changed, and take them; 0: when told (lienthong reload)",
+    )
     web: Web = Web()
     delivery: Delivery = Delivery()
     rabbitmq: RabbitMQ = RabbitMQ()
@@ -131,6 +139,13 @@ class Soap(Section):
     signed: bool = Field(default=False, description="it must sign every message with one of them")
 
 
+class Compared(Section):
+    """Which of our code lists are compared each night with the partner's own, and when (Vietnam's time)."""
+
+    lists: list[str] = []
+    at: time = time(2, 30)
+
+
 class PartnerFile(Section):
     """partners/<id>.toml, before its connector has checked `settings`."""
 
@@ -146,37 +161,61 @@ class PartnerFile(Section):
     )
     origins: list[Literal["local", "portal"]] = Field(default=["local"], description="where its dossiers are filed")
     organisations: list[str] = Field(default=["*"], description="units it may speak for, as patterns")
+    receives_for: list[str] = Field(
+        default=[],
+        description="units, as patterns, whose dossiers its own units may receive (reception regardless of boundary)",
+    )
     poll_seconds: Seconds | None = None
     settings: dict[str, Any] = {}
     mappings: dict[str, dict[str, str]] = {}
     delivery: dict[str, Any] = {}
     amqp: Amqp = Amqp()
     soap: Soap = Soap()
+    catalogue: Compared = Compared()
+
+
+class Facts(Protocol):
+    """What is known of a message that a route may ask about."""
+
+    def get(self, name: str) -> Any:
+        """The fact of this name: one value, or several of which one must fit; None when there is none."""
 
 
 class When(Section):
-    """The condition of a route. Every field given must match; a list matches any of its patterns."""
+    """The condition of a route. Every field given must match; a list matches any of its patterns.
+
+    `organisation` is the competent agency and `level` its level; `received_by` is the receiving unit, `filed_at` the submit point.
+    """
 
     type: list[str] = []
     source: list[str] = []
     origin: list[str] = []
     procedure: list[str] = []
     organisation: list[str] = []
+    level: list[Literal["ministry", "province", "commune"]] = []
+    received_by: list[str] = []
+    filed_at: list[str] = []
     channel: list[int] = []
     status: list[int] = []
     leg: list[str] = []
     state: list[str] = []
     wishes: list[Literal["collect", "return"]] = []
+    _given: list[tuple[str, Any]] = PrivateAttr(default_factory=list)  # asked of every message: found once
 
-    def holds(self, facts: Mapping[str, Any]) -> bool:
-        for name, wanted in self:
-            if not wanted:
-                continue
+    def model_post_init(self, _context: Any) -> None:
+        self._given = [(name, wanted) for name, wanted in self if wanted]
+
+    def first_unmet(self, facts: Facts) -> tuple[str, Any, Any] | None:
+        """The first condition that does not hold: its name, what is wanted, what is so. None when all hold."""
+        for name, wanted in self._given:
             value = facts.get(name)
             values = value if isinstance(value, list | tuple) else (value,)
             if not any(_matches(v, w) for v in values for w in wanted):
-                return False
-        return True
+                return name, wanted, value
+        return None
+
+    def holds(self, facts: Facts) -> bool:
+        return self.first_unmet(facts) is None
 
 
 def _matches(value: Any, wanted: Any) -> bool:
@@ -184,12 +223,33 @@ def _matches(value: Any, wanted: Any) -> bool:
 
 
 class Route(Section):
-    """A row: when → to whom, and what it implies. Rows are read in order and add up; a message never goes back to its sender."""
+    """A row: when → to whom, and what it implies. Rows are read in order and add up; a message never goes back to its sender.
+
+    `from` and `until`: the first and the last day, in Vietnam, of the receptions it is for; a dossier that was not received yet counts by
+    its submission. Modes: docs/decisions/route-modes.md.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
 
     name: str
     when: When
+    from_: date | None = Field(default=None, alias="from")
+    until: date | None = None
+    mode: Literal["translate", "replicate"] = "translate"
     to: list[str] = []
     implies: str | None = Field(default=None, description="mapping that makes a further message of this one")
+
+    def first_unmet(self, facts: Facts) -> tuple[str, Any, Any] | None:
+        """As `When.first_unmet`, of the days too."""
+        for name, day in (("from", self.from_), ("until", self.until)):
+            if day is not None:
+                received = facts.get("received_on")
+                if (received < day) if name == "from" else (received > day):
+                    return name, day, received
+        return self.when.first_unmet(facts)
+
+    def holds(self, facts: Facts) -> bool:
+        return self.first_unmet(facts) is None
 
 
 class StatusRow(Section):
@@ -209,6 +269,9 @@ class Config:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.folder = home / "config" if (home / "config").is_dir() else default_folder()
+        self.version = version_of(
+            self.folder
+        )  # before anything is read: what is changed meanwhile is seen at the next look
         self.settings = self._settings()
         self.partners = self._partners()
         self.routes = self._routes()
@@ -224,6 +287,11 @@ class Config:
             self.folder / "partners" / f"{partner}.toml",
             "delivery",
         )
+
+    @property
+    def replicas(self) -> frozenset[str]:
+        """The partners that get copies, for comparison, and nothing in earnest."""
+        return replicas(self.routes)
 
     @cached_property
     def data(self) -> Path:
@@ -263,21 +331,29 @@ class Config:
         file = self.folder / "routes.toml"
         rows = [parse(Route, raw, file, f"route {i + 1}") for i, raw in enumerate(read_toml(file).get("route", []))]
         for row in rows:
-            for kind in row.when.type:
-                if kind not in TYPES:
-                    raise Misconfigured(
-                        f"{file}: route {row.name!r}: {kind!r} is not a message type; known: {', '.join(TYPES)}"
-                    )
-            for partner in row.to:
-                if not (self.folder / "partners" / f"{partner}.toml").exists():
-                    raise Misconfigured(
-                        f"{file}: route {row.name!r} goes to {partner!r}, but there is no partners/{partner}.toml"
-                    )
-            if not row.to and not row.implies:
-                raise Misconfigured(f"{file}: route {row.name!r} leads nowhere: give `to` or `implies`")
+            self._check_route(row, file)
+        for partner in replicas(rows) & {p for row in rows if row.mode != "replicate" for p in row.to}:
+            raise Misconfigured(
+                f"{file}: {partner!r} gets copies by one route and is in earnest by another: give the trial a partner file of its own"
+            )
         if len({r.name for r in rows}) != len(rows):
             raise Misconfigured(f"{file}: two routes carry the same name")
         return rows
+
+    def _check_route(self, row: Route, file: Path) -> None:
+        place = f"{file}: route {row.name!r}"
+        for kind in row.when.type:
+            if kind not in TYPES:
+                raise Misconfigured(f"{place}: {kind!r} is not a message type; known: {', '.join(TYPES)}")
+        for partner in row.to:
+            if not (self.folder / "partners" / f"{partner}.toml").exists():
+                raise Misconfigured(f"{place} goes to {partner!r}, but there is no partners/{partner}.toml")
+        if not row.to and not row.implies:
+            raise Misconfigured(f"{place} leads nowhere: give `to` or `implies`")
+        if row.from_ and row.until and row.until < row.from_:
+            raise Misconfigured(f"{place}: `until` lies before `from`")
+        if row.mode == "replicate" and row.implies:
+            raise Misconfigured(f"{place}: a copy implies nothing: take out `implies` or the mode")
 
     def _statuses(self) -> dict[int, StatusRow]:
         file = self.folder / "statuses.toml"
@@ -294,6 +370,29 @@ class Config:
                 if other not in table:
                     raise Misconfigured(f"{file}: status {row.code} moves to {other}, which is no status")
         return table
+
+
+def version_of(folder: Path) -> str:
+    """Twelve characters that stand for every file in the folder as it is now: processes with the same ones go by the same files."""
+    told = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file() and not _passing(path)):
+        told.update(f"{file.relative_to(folder)}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return told.hexdigest()[:12]
+
+
+def _passing(path: Path) -> bool:
+    """What editors and Python leave lying about, and nobody reads."""
+    return (
+        "__pycache__" in path.parts
+        or path.name.startswith(".")
+        or path.suffix in (".swp", ".tmp")
+        or path.name.endswith("~")
+    )
+
+
+def replicas(routes: Sequence[Route]) -> frozenset[str]:
+    """The partners that get copies, for comparison, and nothing in earnest."""
+    return frozenset(partner for route in routes if route.mode == "replicate" for partner in route.to)
 
 
 def default_folder() -> Path:

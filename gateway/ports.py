@@ -227,12 +227,26 @@ class Hook:
     proof: Proof | None = None
 
 
+class Catalogue(Protocol):
+    """The code lists that a partner itself keeps."""
+
+    lists: Sequence[str]
+    """The names, as ours are called, of those it can tell."""
+
+    def read(self, listname: str, whole: Callable[[str], bool]) -> Mapping[str, Mapping[str, str]]:
+        """Every row there is now, by the partner's code, its columns named as in our list. A row tells what came with the rest of the
+        list; one whose code is `whole` tells all, whatever further call that takes. Raises `DeliveryError`."""
+
+
 # ── connectors, mappings ────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
 class Partner:
-    """One partner file, checked. `settings` is the connector's own model of `[settings]`, secrets already resolved."""
+    """One partner file, checked. `settings` is the connector's own model of `[settings]`, secrets already resolved.
+
+    `folder` is the configuration's: files that settings name are relative to it.
+    """
 
     id: str
     name: str
@@ -240,6 +254,27 @@ class Partner:
     connector: str
     settings: BaseModel
     mappings: Mapping[str, Mapping[str, str]]
+    folder: Path = Path()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One call that a partner's own description offers. `row` is how its `[[settings.call]]` names it; `sample` a document that its request
+    could be, None when it takes none."""
+
+    name: str
+    row: Mapping[str, str]
+    sample: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A partner's own description of itself, a WSDL or an OpenAPI document, read. `url`: where it says that it is; `files`: itself and what
+    it imports, all beside one another or below."""
+
+    url: str
+    offers: Sequence[Offer]
+    files: Sequence[Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +295,11 @@ class Kind:
         None  # a poller that parks files or asks about known dossiers
     )
     hooks: Callable[[Partner], Sequence[Hook]] | None = None
+    settings_mappings: Callable[[Any], Sequence[str]] | None = None  # the mappings that its settings name, to be looked for
+    catalogue: Callable[[Partner], Catalogue] | None = None
     over_bus: Callable[[Partner, Bus], Outbound] | None = None  # an outbound that publishes on the gateway's own broker
     simulator: Callable[..., Any] | None = None
+    describe: Callable[[Path], Description] | None = None  # reads a partner's own description; raises `Misconfigured`
 
     @property
     def delivers(self) -> bool:

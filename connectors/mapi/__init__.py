@@ -1,6 +1,6 @@
 """The national portal (Cổng Dịch vụ công Quốc gia), which speaks mapi.
 
-Dossiers, progress and statuses go out; look-ups and promotion notices come in.
+Dossiers, progress and statuses go out; look-ups and promotion notices come in. Its catalogue is read, to be compared with ours.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from connectors.mapi.inbound import hooks
 from connectors.mapi.settings import Settings
-from gateway.ports import Kind, Outbound, Partner
+from gateway.ports import Catalogue, Kind, Outbound, Partner
 
 if TYPE_CHECKING:
     from connectors.mapi.simulator import PortalTwin
@@ -21,6 +21,12 @@ def _outbound(partner: Partner) -> Outbound:
     from connectors.mapi.outbound import MapiOutbound
 
     return MapiOutbound(cast(Settings, partner.settings))
+
+
+def _catalogue(partner: Partner) -> Catalogue:
+    from connectors.mapi.catalogue import PortalCatalogue
+
+    return PortalCatalogue(cast(Settings, partner.settings))
 
 
 def _simulator(settings: Mapping[str, Any]) -> PortalTwin:
@@ -46,5 +52,6 @@ connector = Kind(
     },
     outbound=_outbound,
     hooks=hooks,
+    catalogue=_catalogue,
     simulator=_simulator,
 )

@@ -93,14 +93,33 @@ class Client:
 
     def procedures(self) -> Sequence[Item]:
         """LayDanhSachTTHC: the procedures (MATTHC, TENTTHC) of the shared catalogue."""
-        said = self._call("LayDanhSachTTHC", {}, path=self._settings.share_path)
-        if not isinstance(said.result, list):
-            raise Unclassified("LayDanhSachTTHC: result is no list", code=said.code, answer=repr(said.result)[:2000])
-        return said.result
+        return self._shared("LayDanhSachTTHC")
+
+    def fields(self) -> Sequence[Item]:
+        """LayDanhMucLinhVuc: the fields (MALINHVUC, TENLINHVUC, MANGANH) of the shared catalogue."""
+        return self._shared("LayDanhMucLinhVuc")
+
+    def agencies(self) -> Sequence[Item]:
+        """LayDanhMucCoQuan: the organisations (MADONVI, TENDONVI, CAPDONVI) of the shared catalogue."""
+        return self._shared("LayDanhMucCoQuan")
+
+    def procedure(self, code: str) -> Item:
+        """LayThuTuc: all that the portal tells of one procedure."""
+        said = self._call("LayThuTuc", {"maTTHC": code})
+        found = said.result[0] if isinstance(said.result, list) and len(said.result) == 1 else said.result
+        if not isinstance(found, dict):
+            raise Unclassified("LayThuTuc: result is no procedure", code=said.code, answer=repr(said.result)[:2000])
+        return found
 
     def log_in_again(self) -> None:
         """A fresh session, whatever the old one's age. Raises `TryLater` when the portal gives none."""
         self._sessions.renew(self._sessions.current)
+
+    def _shared(self, service: str) -> Sequence[Item]:
+        said = self._call(service, {}, path=self._settings.share_path)
+        if not isinstance(said.result, list) or not all(isinstance(item, dict) for item in said.result):
+            raise Unclassified(f"{service}: result is no list", code=said.code, answer=repr(said.result)[:2000])
+        return said.result
 
     def _call(
         self, service: str, parameters: Mapping[str, Any], *, judged_as: str | None = None, path: str | None = None

@@ -32,7 +32,7 @@ class PortalTwin(Twin):
     """The portal. `settings` may be those of the partner itself; what it does not know it ignores.
 
     username, password, dstcode, madonvi: what callers must present. catalogue: {MaTTHC: {TenTTHC, MaLinhVuc,
-    TenLinhVuc}}; without it every procedure is known. session_uses, session_seconds: a session's life.
+    TenLinhVuc}}; without it every procedure is known. agencies: {MADONVI: {TENDONVI, CAPDONVI}}. session_uses, session_seconds: a session's life.
     progress_in_lookup: the key of the progress rows in TraCuuHoSo; "" leaves them out. `now` gives seconds,
     rising.
     """
@@ -46,6 +46,7 @@ class PortalTwin(Twin):
         self._dstcode = given.get("dstcode", "VN:GOV:000.00.00.G22:dvcqg")
         self._madonvi = given.get("madonvi", "000.00.00.H99")
         self._catalogue: Mapping[str, Mapping[str, str]] = given.get("catalogue", {})
+        self._agencies: Mapping[str, Mapping[str, str]] = given.get("agencies", {})
         self._progress_key = given.get("progress_in_lookup", "TienDo")
         self._paths = {
             given.get("auth_path", "/mapi/login"): self._log_in,
@@ -67,6 +68,8 @@ class PortalTwin(Twin):
             "TraCuuHoSo": self._look_up,
             "LayThuTuc": self._procedure,
             "LayDanhSachTTHC": self._procedures,
+            "LayDanhMucLinhVuc": self._list_fields,
+            "LayDanhMucCoQuan": self._list_agencies,
         }
 
     def answer(self, request: Request) -> Response:
@@ -103,12 +106,16 @@ class PortalTwin(Twin):
         }
 
     def act(self, order: Mapping[str, Any]) -> Any:
-        """Call us, as the portal does: {"lookup": {url, key, masohoso}} or {"send_ttkm": {url, key, body}}.
+        """Call us, as the portal does: {"lookup": {url, key, masohoso}} or {"send_ttkm": {url, key, body}}. Or publish
+        another catalogue: {"publish": {MaTTHC: {TenTTHC, MaLinhVuc, TenLinhVuc}}}.
 
         Gives {"http": status, "answer": …}. A notice sent is a dossier born on the portal: it may then be
         told its status.
         """
         match dict(order):
+            case {"publish": dict(catalogue)}:
+                self._catalogue = catalogue
+                return {"procedures": len(catalogue)}
             case {"lookup": {"url": url, "masohoso": code, **more}}:
                 body = {"madonvi": self._madonvi, "service": "TraCuuHoSo", "masohoso": code}
             case {"send_ttkm": {"url": url, "body": body, **more}}:
@@ -117,7 +124,9 @@ class PortalTwin(Twin):
                         body["MaHoSo"], _born("portal", {k: body.get(k, "") for k in ("MaHoSo", "MaTTHC")})
                     )
             case _:
-                raise ValueError("the portal knows: lookup {url, key, masohoso}, send_ttkm {url, key, body}")
+                raise ValueError(
+                    "the portal knows: lookup {url, key, masohoso}, send_ttkm {url, key, body}, publish {MaTTHC: …}"
+                )
         key = more.get("key")
         reply = Http(base_url=url).call(
             "POST", "", json=body, headers={"Authorization": f"Bearer {key}"} if key else {}
@@ -264,6 +273,18 @@ class PortalTwin(Twin):
             return _refuse(faults)
         result = [{"MATTHC": code, "TENTTHC": row["TenTTHC"]} for code, row in self._catalogue.items()]
         return {**_accept("Thành công"), "result": result}
+
+    def _list_fields(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        if faults := _strangers(body):
+            return _refuse(faults)
+        fields = {row["MaLinhVuc"]: row["TenLinhVuc"] for row in self._catalogue.values()}
+        result = [{"MALINHVUC": c, "TENLINHVUC": n, "MANGANH": c.partition("-")[0]} for c, n in fields.items()]
+        return {**_accept("Thành công"), "result": result}
+
+    def _list_agencies(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        if faults := _strangers(body):
+            return _refuse(faults)
+        return {**_accept("Thành công"), "result": [{"MADONVI": c, **row} for c, row in self._agencies.items()]}
 
     def _note(self, kind: str, dossier: str, status: str) -> None:
         self._effects.append({"kind": kind, "MaHoSo": dossier, "status": status})

@@ -24,7 +24,7 @@ class Declaration:
 
     def __init__(self, link: Link, topology: Topology) -> None:
         self._link = link
-        self._steps = steps_of(topology)
+        self._steps = self._wanted = steps_of(topology)
         self._connection: Any = None
         self._channel: Any = None
         self._at = 0
@@ -41,6 +41,11 @@ class Declaration:
     def down(self) -> None:
         self._connection = self._channel = None
 
+    def renew(self, topology: Topology) -> None:
+        """From the next round on, this is what there must be; the round comes soon."""
+        self._wanted = steps_of(topology)
+        self.ask()
+
     def ask(self) -> None:
         """Something is missing: another round, soon."""
         if not self._asked:
@@ -55,6 +60,7 @@ class Declaration:
         if self._connection is None or not self._connection.is_open or self._running:
             return
         self._running, self._asked, self._at = True, False, 0
+        self._steps = self._wanted
         self._failed = False
         self._open()
 

@@ -44,6 +44,10 @@ class RabbitMQ:
         self._tickets: queue.SimpleQueue[Ticket] = queue.SimpleQueue()
         self._inbox = Inbox()
 
+    def declare(self, topology: Topology) -> None:
+        """What is to be there from now on; what was there before and is not named stays."""
+        self._link.call(lambda: self._declaration.renew(topology))
+
     def state(self) -> BrokerState:
         """Is a broker there, does it take messages, and if not, why?"""
         return self._link.state()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from pathlib import Path
 
 import click
@@ -18,24 +17,16 @@ def clock(home: Path) -> None:
 
     Run the clock: sweep for due work, read the partners' feeds, give the status feed its order. Of several, one leads and the others wait.
     """
-    from gateway.cli.running import hear_the_end, start, stay_small, until_told
+    from gateway.cli.running import hear_the_end, run_generations, stay_small
 
     stay_small()
     from gateway.flow.clock import Clock
+    from gateway.flow.generation import Generation
     from gateway.signals import set_up_logging
 
     set_up_logging()
-    stop = hear_the_end()
-    made = start("clock", home, stop, lambda gateway: (gateway, Clock(gateway)))
-    if made is None:
-        return
-    gateway, ticking = made
-    thread = threading.Thread(target=ticking.run, name="clock")
-    thread.start()
-    well = until_told("clock", thread.is_alive, stop)
-    ticking.stop()
-    thread.join()
-    gateway.close()
-    if not well:
+    if not run_generations(
+        "clock", home, hear_the_end(), lambda gateway: Generation(gateway, None, Clock(gateway), None)
+    ):
         click.echo("clock: luồng đã dừng ngoài ý muốn · its thread has ended by itself", err=True)
         sys.exit(3)

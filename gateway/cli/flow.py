@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gateway.cli.flow_try import leads, show_trial, try_sample
 from gateway.cli.options import as_json, at_home, read_config
 from gateway.errors import Misconfigured
 
@@ -17,17 +18,48 @@ if TYPE_CHECKING:
     from gateway.config import Config
 
 
-@click.command(epilog="Ví dụ · Example:  lienthong flow --json")
+@click.command(
+    epilog="Ví dụ · Example:  lienthong flow --json   ·   lienthong flow --try docs/examples/dossier.json --from one-stop"
+)
+@click.option(
+    "--try",
+    "sample",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="TỆP",
+    help="Bản tin này sẽ đi đâu, vì sao · where would this message go, and why.",
+)
+@click.option(
+    "--from",
+    "sender",
+    default="one-stop",
+    show_default=True,
+    metavar="ĐỐI_TÁC[/ÁNH_XẠ]",
+    help="Ai gửi; mẫu của riêng họ thì qua ánh xạ nào · who sends it, and the mapping that reads it.",
+)
+@click.option(
+    "--dossier",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="TỆP",
+    help="Hồ sơ mà bản tin nói đến, khi sổ cái không có · the dossier it is about, where the ledger has none.",
+)
 @at_home
 @as_json
-def flow(home: Path, as_json: bool) -> None:
+def flow(sample: Path | None, sender: str, dossier: Path | None, home: Path, as_json: bool) -> None:
     """Bản đồ đang chạy: đối tác, tuyến, ánh xạ, hàng đợi.
 
-    Print the live map: the partners, the routes with their conditions, the mappings with their versions, and what is under way.
+    Print the live map: the partners, the routes with their conditions, the mappings with their versions, and what is under way. With
+    --try: where one message would go, and of each route the first condition that does not hold. Nothing is sent.
     """
     from gateway.cli.mapping import load_all
     from gateway.cli.show import print_json
 
+    if sample is not None:
+        tried = try_sample(home, sample, sender, dossier)
+        if as_json:
+            print_json(tried)
+        else:
+            show_trial(tried)
+        return
     config = read_config(home)
     versions = {name: t.version for name, t in load_all(home).items()}
     found = {
@@ -58,8 +90,9 @@ def _routes(config: Config, versions: Mapping[str, str]) -> list[dict[str, Any]]
     found = []
     for route in config.routes:
         when = {name: wanted for name, wanted in route.when if wanted}
+        when |= {name: str(day) for name, day in (("from", route.from_), ("until", route.until)) if day}
         implies = f"{route.implies}@{versions.get(route.implies, '?')}" if route.implies else None
-        found.append({"name": route.name, "when": when, "to": route.to, "implies": implies})
+        found.append({"name": route.name, "when": when, "mode": route.mode, "to": route.to, "implies": implies})
     return found
 
 
@@ -138,10 +171,7 @@ def _show(found: dict[str, Any]) -> None:
     table(
         "Tuyến · Routes (các dòng cộng dồn · rows add up)",
         ("Tên", "Khi", "Đến"),
-        [
-            (r["name"], _condition(r["when"]), ", ".join(r["to"]) or f"suy ra · implies {r['implies']}")
-            for r in found["routes"]
-        ],
+        [(r["name"], _condition(r["when"]), leads(r)) for r in found["routes"]],
     )
     table(
         "Ánh xạ gửi đi · Outgoing mappings",
@@ -186,4 +216,5 @@ def _breaker(state: str) -> Text:
 
 
 def _condition(when: Mapping[str, Any]) -> str:
-    return "\n".join(f"{name} = {' | '.join(map(str, wanted))}" for name, wanted in when.items()) or "luôn · always"
+    told = {name: wanted if isinstance(wanted, str) else " | ".join(map(str, wanted)) for name, wanted in when.items()}
+    return "\n".join(f"{name} = {wanted}" for name, wanted in told.items()) or "luôn · always"

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
+from collections.abc import Callable
 
 LIFELINE = "LIENTHONG_LIFELINE"
 READY = "LIENTHONG_READY"
@@ -25,6 +27,12 @@ def _watch(descriptor: int) -> None:
     while os.read(descriptor, 1):
         pass  # nobody writes; the read ends when the last writer is gone
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def hear_hangup(ask: Callable[[], None]) -> None:
+    """SIGHUP calls `ask` from now on. At a terminal it ends this process instead, as it always did: a terminal that closes sends it."""
+    end_it = sys.stderr.isatty()
+    signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM) if end_it else ask())
 
 
 def say_ready(words: str) -> bool:

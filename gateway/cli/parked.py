@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.options import answerable, as_json, at_home, at_most, open_books, open_gateway
+from gateway.cli.options import answerable, as_json, at_home, at_most, open_books, open_gateway, read_config
 from gateway.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -46,16 +46,23 @@ def list_(home: Path, destination: str | None, dossier: str | None, also_held: b
     with ledger.read() as connection:
         rows = people.parked(connection, destination=destination, dossier=dossier, limit=limit)
     held = held_rows(ledger, dossier, limit) if also_held else []
+    replicas = read_config(home).replicas
     if as_json:
-        found = [mapping(row, "answer", "steps", "edited", "seq") for row in rows]
+        found = [
+            {**mapping(row, "answer", "steps", "edited", "seq"), "copy": row.destination in replicas} for row in rows
+        ]
         print_json({"parked": found, "held": held} if also_held else found)
         return
-    table(
-        "Chờ người xử lý · Parked",
-        ("#Số", "!Hồ sơ", "Đích", "Bản tin", "Mã", "Vì sao", "Từ lúc", "#Sau"),
-        [(r.id, r.dossier, r.destination, r.type, r.code, r.reason, r.parked_at, r.behind) for r in rows],
-        caption="Tiếp theo · next: lienthong parked show SỐ" if rows else None,
-    )
+    kinds = [("Chờ người xử lý · Parked", [r for r in rows if r.destination not in replicas])]
+    if copies := [r for r in rows if r.destination in replicas]:
+        kinds.append(("Bản sao để so sánh, không ảnh hưởng hồ sơ · Copies for comparison", copies))
+    for title, some in kinds:
+        table(
+            title,
+            ("#Số", "!Hồ sơ", "Đích", "Bản tin", "Mã", "Vì sao", "Từ lúc", "#Sau"),
+            [(r.id, r.dossier, r.destination, r.type, r.code, r.reason, r.parked_at, r.behind) for r in some],
+            caption="Tiếp theo · next: lienthong parked show SỐ" if some else None,
+        )
     if also_held:
         show_held(held)
 

@@ -15,6 +15,7 @@ from gateway.cli import lifeline
 
 if TYPE_CHECKING:
     from gateway.flow.gateway import Gateway
+    from gateway.flow.generation import Generation
 
 T = TypeVar("T")
 
@@ -29,6 +30,7 @@ def hear_the_end() -> threading.Event:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    lifeline.hear_hangup(lambda: None)  # until there is somebody to tell
     lifeline.hold()
     return stop
 
@@ -42,6 +44,31 @@ def start(name: str, home: Path, stop: threading.Event, make: Callable[[Gateway]
         click.echo(f"{name}: {words}", err=True)
 
     return Starting(read_config(home), say, stop).patiently(make)
+
+
+def run_generations(name: str, home: Path, stop: threading.Event, make: Callable[[Gateway], Generation]) -> bool:
+    """Run what `make` makes until told to end, and what it makes of the operator's files when they were changed.
+
+    False when a thread ended by itself, which is a fault.
+    """
+    from gateway.flow.generation import Generations
+    from gateway.flow.presence import Presence
+    from gateway.flow.renewal import Renewal
+
+    made = start(name, home, stop, lambda gateway: (gateway, Generations(make, gateway)))
+    if made is None:
+        return True
+    gateway, generations = made
+    renewal = Renewal(gateway, generations.change, Presence(gateway.config.data, name))
+    lifeline.hear_hangup(renewal.ask)
+    generations.start()
+    renewal.start()
+    try:
+        return until_told(generations.names, generations.alive, stop)
+    finally:  # whatever ended the waiting: threads left running would deliver on, unseen
+        renewal.end()
+        generations.end()
+        gateway.close()
 
 
 def until_told(ready: str, alive: Callable[[], bool], stop: threading.Event | None = None) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,13 +36,14 @@ def work(home: Path, only: Sequence[str], besides: Sequence[str], with_clock: bo
     """Gửi bản tin đến các hệ thống đối tác.
 
     Deliver messages to the partners. Start as many as there is work for, on any number of hosts; SIGTERM lets the calls under way end
-    and be settled.
+    and be settled; SIGHUP takes changed files (lienthong reload).
     """
-    from gateway.cli.running import hear_the_end, start, stay_small, until_told
+    from gateway.cli.running import hear_the_end, run_generations, stay_small
 
     stay_small()
     from gateway.flow.clock import Clock
     from gateway.flow.deliver import Work
+    from gateway.flow.generation import Generation
     from gateway.signals import set_up_logging
 
     set_up_logging()
@@ -51,42 +51,21 @@ def work(home: Path, only: Sequence[str], besides: Sequence[str], with_clock: bo
     for name in (*only, *besides):
         if name not in known:
             raise Misconfigured(f"không có đối tác · no partner {name!r}; có · known: {', '.join(known)}")
-    stop = hear_the_end()
     wanted = (not only) if inbox is None else inbox
-    made = start(
-        "work",
-        home,
-        stop,
-        lambda gateway: (gateway, Work(gateway, only, besides), Clock(gateway), _inboxes(gateway, wanted)),
-    )
-    if made is None:
-        return
-    gateway, work_, clock, inboxes = made
-    threads = [threading.Thread(target=clock.run, name="clock")] if with_clock else []
-    threads += [threading.Thread(target=one.run, name="inbox") for one in inboxes]
-    work_.start()
-    for thread in threads:
-        thread.start()
-    try:
-        names = ", ".join(work_.couriers) or "–"
-        well = until_told(names, lambda: work_.alive() and all(t.is_alive() for t in threads), stop)
-    finally:  # whatever ended the waiting: threads left running would deliver on, unseen
-        clock.stop()
-        for one in inboxes:
-            one.stop()
-        work_.stop()
-        for thread in threads:
-            thread.join()
-        gateway.close()
-    if not well:
+
+    def make(gateway: Gateway) -> Generation:
+        clock = Clock(gateway) if with_clock else None
+        return Generation(gateway, Work(gateway, only, besides), clock, _inbox(gateway) if wanted else None)
+
+    if not run_generations("work", home, hear_the_end(), make):
         click.echo("work: một luồng đã dừng ngoài ý muốn · a thread has ended by itself", err=True)
         sys.exit(3)
 
 
-def _inboxes(gateway: Gateway, wanted: bool) -> list[Inbox]:
+def _inbox(gateway: Gateway) -> Inbox | None:
     """One for all agencies that write to us over the broker, or none."""
     from gateway.flow.inbox import Inbox
 
-    if not wanted or not any(row.amqp.inbox for row in gateway.config.partners.values()):
-        return []
-    return [Inbox(gateway, gateway.bus)]
+    if not any(row.amqp.inbox for row in gateway.config.partners.values()):
+        return None
+    return Inbox(gateway, gateway.bus)

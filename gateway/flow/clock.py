@@ -1,4 +1,5 @@
-"""The clock: one leader among any number of processes. It sweeps for due work, polls feeds, and gives the feed its order."""
+"""The clock: one leader among any number of processes. It sweeps for due work, polls feeds, gives the feed its order, and compares code
+lists at night."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ import structlog
 
 from gateway.errors import DeliveryError, Refused
 from gateway.flow.accept import Acceptance
+from gateway.flow.catalogue import codes_of, compare, is_due, kept_reading, read_catalogue
 from gateway.flow.desk import OpenDesk
 from gateway.flow.gateway import Gateway
 from gateway.ledger import facts, feed
@@ -22,6 +24,7 @@ from gateway.ports import Poller
 log = structlog.get_logger("clock")
 
 LEASE_SECONDS = 15.0
+CATALOGUE_AGAIN = 900.0  # seconds after which a partner that could not tell its lists is asked again
 
 
 class Clock:
@@ -41,6 +44,11 @@ class Clock:
             threading.Thread(target=self._read_feed, args=(name,), name=f"feed-{name}")
             for name, row in self.gateway.config.partners.items()
             if row.poll_seconds is not None
+        ]
+        readers += [
+            threading.Thread(target=self._watch_catalogue, args=(name,), name=f"catalogue-{name}")
+            for name, row in self.gateway.config.partners.items()
+            if row.catalogue.lists
         ]
         for reader in readers:
             reader.start()
@@ -153,6 +161,37 @@ class Clock:
             leads_nowhere = not page.more or page.cursor == cursor  # "more" that leads nowhere waits its turn
             if leads_nowhere or self._stop.is_set() or not may_go_on():
                 return count
+
+    def _watch_catalogue(self, name: str) -> None:
+        while not self._stop.wait(10.0):
+            if self._leading.is_set():
+                self.compare_if_due(name)
+
+    def compare_if_due(self, name: str) -> None:
+        """Once a night, each of the partner's lists beside ours. What differs is a line in the log; `lienthong codes diff` shows it."""
+        row, now = self.gateway.config.partners[name].catalogue, self.gateway.now()
+        if now.timestamp() < self._next.get(f"{name} catalogue", 0):
+            return
+        self._next[f"{name} catalogue"] = now.timestamp() + CATALOGUE_AGAIN
+        for listname in row.lists:
+            try:
+                last = kept_reading(self.gateway, name, listname)
+                if is_due(row.at, last.at if last else None, now):
+                    self._compare(name, listname)
+            except DeliveryError as error:
+                log.warning("catalogue_failed", partner=name, codelist=listname, code=error.code, reason=error.reason)
+            except Exception as error:  # as with feeds
+                log.exception("catalogue_failed", partner=name, codelist=listname, error=type(error).__name__)
+
+    def _compare(self, name: str, listname: str) -> None:
+        now = self.gateway.now()
+        reading = read_catalogue(self.gateway, name, listname, now)
+        found = compare(codes_of(self.gateway), reading, now)
+        tell = log.warning if found.differs else log.info
+        tell(
+            "catalogue_compared", partner=name, codelist=listname, same=found.same, new=len(found.new), gone=len(found.gone),
+            changed=len(found.changed),
+        )  # fmt: skip
 
     def _poller(self, name: str) -> Poller:
         if name not in self._pollers:

@@ -340,7 +340,7 @@ class Work:
         self.gateway = gateway
         self.couriers = {d: Courier(gateway, d) for d in sorted(names) if (not only or d in only) and d not in besides}
         self._stop = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._threads: dict[str, threading.Thread] = {}
 
     def start(self) -> None:
         """Start every courier at once: what a killed worker left behind is taken up before the first ticket comes."""
@@ -352,7 +352,7 @@ class Work:
     def _spawn(self, run: Callable[[], None], name: str) -> None:
         thread = threading.Thread(target=run, name=name)
         thread.start()
-        self._threads.append(thread)
+        self._threads[name] = thread
 
     def _listen(self) -> None:
         while not self._stop.is_set():
@@ -368,13 +368,19 @@ class Work:
                 log.warning("tickets_away", error=f"{type(error).__name__}: {error}")
                 self._stop.wait(1.0)
 
-    def stop(self) -> None:
-        """Drain: no new lanes, calls under way are ended and settled."""
+    def leave(self) -> None:
+        """Take no new lanes and no more tickets; when it returns, others may listen to the channel. Calls under way go on."""
         self._stop.set()
         for courier in self.couriers.values():
             courier.stop()
-        for thread in self._threads:
+        if "tickets" in self._threads:
+            self._threads["tickets"].join()
+
+    def stop(self) -> None:
+        """Drain: no new lanes, calls under way are ended and settled."""
+        self.leave()
+        for thread in self._threads.values():
             thread.join()
 
     def alive(self) -> bool:
-        return all(t.is_alive() for t in self._threads)
+        return all(t.is_alive() for t in self._threads.values())

@@ -13,7 +13,7 @@ from gateway.dossiers.algebra import Standing, judge
 from gateway.dossiers.view import build_view
 from gateway.errors import Conflicting, Fault, NotFound, Refused, Taken
 from gateway.flow.letter import Letter
-from gateway.flow.route import destinations, facts_of, implications
+from gateway.flow.route import Facts, destinations, implications
 from gateway.ledger import facts as ledger_facts
 from gateway.ledger import messages as ledger
 from gateway.ledger.restoring import doubt_message
@@ -70,7 +70,11 @@ class Entry:
         return _receipt(earlier.message, earlier.destinations, repeated=True)
 
     def _takes_part(self, row: Any) -> bool:
-        if self.letter.because is not None or row.owner == self.partner.id or self.partner.speaks_of == "all":
+        if self.letter.because is not None or row.owner == self.partner.id:
+            return True
+        if self.partner.id in self.config.replicas:
+            return False  # it got copies, for comparison: what it makes of them moves nothing
+        if self.partner.speaks_of == "all":
             return True
         return ledger_facts.has_lane(self.connection, self.partner.id, row.code)
 
@@ -127,17 +131,19 @@ class Entry:
 
     def _routed(self, row: Any, dossier: Mapping[str, Any], held: str | None) -> Accepted:
         body = self.letter.body
-        facts = facts_of(body, self.partner.id, dossier)
+        facts = Facts(body, self.partner.id, dossier, self.gateway.codes)
         to = [] if held else destinations(self.config.routes, facts, self.config.partners)
         implied = [] if held else implications(self.config.routes, facts)
-        if not held and not to and not implied:
+        replicas = self.config.replicas
+        earnest = [d for d in to if d not in replicas]
+        if not held and not earnest and not implied:
             if not self.acceptance.lenient:
                 raise Refused.of(
                     "", "no-route", "không có tuyến nào cho bản tin này", "no route leads anywhere for this message"
                 )
-            held = "no-route"
-        if not held and self.letter.because is None and self.gateway.mapped(to, body["type"]):
-            self._lint(to, body, new=row is None)
+            held, to = "no-route", []
+        if not held and self.letter.because is None and self.gateway.mapped(earnest, body["type"]):
+            self._lint(earnest, body, new=row is None)
         return self._store(body["dossier"], held, to, implied, row)
 
     def _lint(self, to: Sequence[str], body: Mapping[str, Any], *, new: bool) -> None:

@@ -22,6 +22,7 @@ from gateway.codes import CsvCodes
 from gateway.config import Config, resolve_secrets
 from gateway.dossiers.view import build_heading, send_as_is
 from gateway.errors import Fault, Misconfigured, Refused
+from gateway.flow.route import check_levels
 from gateway.ledger import Ledger, open_ledger
 from gateway.ledger.files import Files
 from gateway.ledger.restoring import Restored, restores
@@ -37,6 +38,8 @@ class Setup:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.codes = CsvCodes(config.folder / "codelists")
+        if any(route.when.level for route in config.routes):
+            check_levels(config.routes, [row.values for row in self.codes.file("organisations").rows])
 
     # ── mappings and connectors, loaded when first used ─────────────────────────────────────────────────────────
 
@@ -86,13 +89,19 @@ class Setup:
         except ValidationError as error:  # never with the values: some are secrets
             lines = [f"settings.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)]
             raise Misconfigured(f"{place}: {'; '.join(lines)}") from None
+        if row.catalogue.lists and kind.catalogue is None:
+            raise Misconfigured(f"{place}: catalogue.lists: the connector {row.connector!r} tells no code lists")
         for kind_of_message, documents in row.mappings.items():
             for mapping in documents.values():
                 if mapping not in self.translations:
                     raise Misconfigured(
                         f"{place}: {kind_of_message} wants the mapping {mapping!r}, which does not exist"
                     )
-        return Partner(row.id, row.name, row.name_en, row.connector, settings, row.mappings)
+        named = kind.settings_mappings(settings) if kind.settings_mappings else ()
+        for mapping in named:
+            if mapping not in self.translations:
+                raise Misconfigured(f"{place}: settings want the mapping {mapping!r}, which does not exist")
+        return Partner(row.id, row.name, row.name_en, row.connector, settings, row.mappings, self.config.folder)
 
 
 class Gateway(Setup):
@@ -124,6 +133,13 @@ class Gateway(Setup):
         self.channel = channel or open_channel(kind, self.config.data / "tickets", self.broker)
         self._bus = bus or self.broker
         self._outbounds: dict[str, Outbound] = {}
+
+    def take(self, config: Config) -> None:
+        """From now on by these files. For a gateway that nobody uses yet: see `gateway.flow.renewal`."""
+        for made in ("translations", "kinds", "partners"):
+            vars(self).pop(made, None)
+        super().__init__(config)
+        self._outbounds = {}
 
     @property
     def bus(self) -> Bus:

@@ -63,8 +63,11 @@ def check_rights(partner: PartnerFile, message: Canonical) -> None:
                 f"partner {partner.id} sends no dossier of origin {message.origin}",
             )
             raise Forbidden([Fault("/origin", "origin-not-allowed", *words)])
-        units = [("/received_by/code", message.received_by.code), ("/handled_by/code", message.handled_by.code)]
-        foreign = [(p, c) for p, c in units if not any(fnmatchcase(c, pattern) for pattern in partner.organisations)]
+        units = [
+            ("/received_by/code", message.received_by.code, partner.organisations),
+            ("/handled_by/code", message.handled_by.code, (*partner.organisations, *partner.receives_for)),
+        ]
+        foreign = [(p, c) for p, c, own in units if not any(fnmatchcase(c, pattern) for pattern in own)]
         if foreign:
             raise Forbidden(
                 [

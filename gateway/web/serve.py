@@ -36,6 +36,7 @@ from gateway.web.listening import BACKLOG, address_of, inherited, inode_of, list
 
 if TYPE_CHECKING:
     from gateway.flow.gateway import Gateway
+    from gateway.flow.renewal import Renewal
     from gateway.flow.waiting import Starting
     from gateway.web.front import Front
 
@@ -96,6 +97,7 @@ class Serving:
         self._say = say
         self._stop = threading.Event()
         self._gateway: Gateway | None = None
+        self._renewal: Renewal | None = None
         self._fault: Exception | None = None
 
     def run(self, opened: Callable[[], None]) -> None:
@@ -107,12 +109,17 @@ class Serving:
         set_up_logging()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
+        signal.signal(signal.SIGHUP, lambda *_: self.ask_renewal())
         front, starting = Front(), Starting(self._config, self._say, self._stop)
-        front.app = starting.once(self._make)
+        self._open(front, starting.once(self._make))
         if starting.lack is not None and starting.lack.state == "behind" and self._shared:
-            front.app = starting.patiently(self._make)  # the version before may be serving at this socket, and well
+            self._open(
+                front, starting.patiently(self._make)
+            )  # the version before may be serving at this socket, and well
         if not self._stop.is_set():
             self._serve(front, starting, opened)
+        if self._renewal is not None:
+            self._renewal.end()
         if self._gateway is not None:
             self._gateway.close()
         if self._fault is not None:
@@ -125,6 +132,27 @@ class Serving:
         app = create_app(gateway)
         self._gateway = gateway
         return app
+
+    def _open(self, front: Front, app: Any) -> None:
+        """The gateway's own app from now on, and an app by changed files when there are some: a request is answered by one of them alone."""
+        from gateway.flow.presence import Presence
+        from gateway.flow.renewal import Renewal
+        from gateway.web.app import create_app
+
+        front.app = app
+        if app is None or self._gateway is None:
+            return
+
+        def take(gateway: Gateway) -> None:
+            front.app = create_app(gateway)
+
+        self._renewal = Renewal(self._gateway, take, Presence(self._gateway.config.data, "web"))
+        self._renewal.start()
+
+    def ask_renewal(self) -> None:
+        """Read the operator's files again; one that is still waiting for its ledger goes by those it was started with."""
+        if self._renewal is not None:
+            self._renewal.ask()
 
     def _serve(self, front: Front, starting: Starting, opened: Callable[[], None]) -> None:
         server = _server(front, self)
@@ -141,7 +169,7 @@ class Serving:
 
     def _open_late(self, front: Front, starting: Starting, opened: Callable[[], None]) -> None:
         try:
-            front.app = starting.patiently(self._make)
+            self._open(front, starting.patiently(self._make))
         except Exception as error:  # noqa: BLE001 - raised again by `run`, in the main thread
             self._fault = error
             os.kill(os.getpid(), signal.SIGTERM)
@@ -170,6 +198,12 @@ def _server(front: Front, serving: Serving) -> Any:
             made: Any = SocketHolder  # its stub knows no arguments
             self._ssp: Any = None
             self._shd: Any = made(listening.fileno(), False, BACKLOG)
+
+        def signal_handler_reload(self, *args: Any, **kwargs: Any) -> None:
+            if sys.stderr.isatty():  # the terminal it was started at has closed
+                self.signal_handler_interrupt(*args, **kwargs)
+            else:
+                serving.ask_renewal()
 
         def signal_handler_interrupt(self, *_args: Any, **_kwargs: Any) -> None:
             if front.leaving:
@@ -219,9 +253,9 @@ def _run_many(serving: Serving, workers: int, opened: Callable[[], None]) -> Non
     children = {_fork(serving, lifeline, told[1]) for _ in range(workers)}
     os.close(told[1])
 
-    def tell(*_: Any) -> None:
+    def tell(number: int = signal.SIGTERM, *_: Any) -> None:
         for child in children:
-            os.kill(child, signal.SIGTERM)
+            os.kill(child, signal.SIGHUP if number == signal.SIGHUP else signal.SIGTERM)
 
     def count() -> None:
         ready = 0
@@ -232,6 +266,7 @@ def _run_many(serving: Serving, workers: int, opened: Callable[[], None]) -> Non
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, tell)
+    signal.signal(signal.SIGHUP, tell)
     serving.listening.close()
     threading.Thread(target=count, daemon=True).start()
     worst = 0

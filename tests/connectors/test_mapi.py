@@ -137,8 +137,12 @@ def test_a_sample_goes_out_and_ends_as_expected_over_the_wire(sample: Sample) ->
 
     # when the call of the sample is made
     def make() -> Receipt | None:
-        if call == "TraCuuHoSo":
-            client.look_up(request["mahoso"])
+        questions: dict[str, Any] = {
+            "TraCuuHoSo": lambda: client.look_up(request["mahoso"]),
+            "LayThuTuc": lambda: client.procedure(request["maTTHC"]),
+        }
+        if call in questions:
+            questions[call]()
             return None
         ways: dict[str, Any] = {
             "DongBoHoSoMC": lambda: client.sync(request["data"], updating=request["isUpdating"] == "True"),

@@ -56,7 +56,7 @@ def test_a_procedure_is_found_by_its_national_part_whatever_the_suffix(tmp_path:
         ("code,from,until\nA,2026-02-01,2026-01-01\n", ":2: "),
         ("code,from,until\nA,,\nA,2026-01-01,\n", ":3: "),
         ("code,code20,from,until\nA,B,,\nB,C,,\n", ":3: "),
-        ('code,from,until\n"A"x,,\n', ": not valid CSV"),
+        ('code,from,until\n"A"x,,\n', ": không phải CSV · not valid CSV"),
     ],
 )
 def test_a_mistake_in_a_list_is_told_with_its_line(tmp_path: Path, text: str, place: str) -> None:
@@ -88,5 +88,29 @@ def test_the_shipped_lists_hold_codes_of_the_right_form() -> None:
             assert row is not None
             TypeAdapter(scalars.Phone).validate_python(row["postal_phone"])
             assert lists.find("provinces", row["postal_province"], NEW_YEAR)
-    assert len(rows("provinces")) == 34
     assert len(rows("procedures")) >= 15
+
+
+def test_every_former_province_is_known_with_what_it_became() -> None:
+    lists = CsvCodes(SHIPPED)
+    june, july = datetime(2025, 6, 30, 12, tzinfo=UTC), datetime(2025, 7, 1, 12, tzinfo=UTC)
+    former, present = lists.in_force("provinces", june), lists.in_force("provinces", july)
+
+    assert (len(former), len(present)) == (63, 34)
+    assert {row.values["became"] for row in former.values()} == set(present)
+    assert (former["15"].values["name"], present["15"].values["name"]) == ("Yên Bái", "Lào Cai")
+
+
+def test_the_roots_of_both_code_systems_name_one_province_each() -> None:
+    lists = CsvCodes(SHIPPED)
+    june = datetime(2025, 6, 30, 12, tzinfo=UTC)
+
+    assert lists.find("organisation_roots", "000.00.00.H56") == lists.find("organisation_roots", "H56")
+    named = {
+        row.values["code"]: row.values["province"]
+        for row in lists.file("organisation_roots").rows
+        if row.values["level"] == "province"
+    }
+    provinces = lists.in_force("provinces", june)
+    assert sorted(named.values()) == sorted(provinces)
+    assert provinces[named["H22"]].values["name"] == "Hà Giang"

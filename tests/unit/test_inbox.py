@@ -18,7 +18,7 @@ from sqlalchemy import text
 from gateway.canonical.cloudevents import event_type, write_headers
 from gateway.channels.memory_bus import MemoryBroker, MemoryBus
 from gateway.channels.topology import topology
-from gateway.cli.work import _inboxes
+from gateway.cli.work import _inbox
 from gateway.config import Config, default_folder
 from gateway.errors import Misconfigured, Refused
 from gateway.flow.event import read_event
@@ -504,14 +504,13 @@ def test_shuffled_and_doubled_over_several_processes_each_is_accepted_once(small
 # ── the worker ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_worker_takes_the_inboxes_if_there_are_any_and_it_is_not_told_otherwise(small: Town, house: House) -> None:
+def test_a_worker_takes_the_inboxes_if_there_are_any(small: Town, house: House) -> None:
     small.house.gateway._bus = small.broker.connect()
 
-    assert len(_inboxes(small.house.gateway, wanted=True)) == 1
-    assert _inboxes(small.house.gateway, wanted=False) == []
-    assert _inboxes(house.gateway, wanted=True) == []
+    assert _inbox(small.house.gateway) is not None
+    assert _inbox(house.gateway) is None
 
 
 def test_an_inbox_without_a_broker_is_a_mistake_in_the_files(small: Town) -> None:
     with pytest.raises(Misconfigured, match="RabbitMQ"):
-        _inboxes(small.house.gateway, wanted=True)
+        _inbox(small.house.gateway)
