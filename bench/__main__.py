@@ -86,6 +86,36 @@ def translate(as_json: bool) -> None:
 @bench.command()
 @click.option(
     "--messages",
+    default=2000,
+    show_default=True,
+    type=click.IntRange(100, 200_000),
+    help="Hồ sơ qua cả cổng · dossiers through a whole gateway.",
+)
+@connections_
+@as_json_
+def soap(messages: int, connections: int, as_json: bool) -> None:
+    """Gọi dịch vụ SOAP bằng đầu nối chung, so với libcurl trần và với zeep; và SOAP vào → REST ra.
+
+    Calls of the generic SOAP connector, against the same bytes over libcurl alone and against zeep; then SOAP in → canonical → JSON out through
+    a whole gateway, beside REST in. Example: lienthong bench soap
+    """
+    from bench.soap import Bench, Through
+
+    result = {**Bench().run(), "through": Through(messages, connections).run()}
+    if as_json:
+        print(json.dumps(result, indent=1))
+        return
+    for figure in result["figures"]:
+        print(
+            f"{figure['size']:>4} KB  {figure['name']:<22}  {figure['us']:>9,.0f} µs  {figure['ratio']:>6.1f} × floor"
+        )
+    for door, (rate, cpu) in result["through"].items():
+        print(f"{door:>9} in → portal            {rate:>9,.0f}/s  {cpu:.2f} CPU s / 1,000")
+
+
+@bench.command()
+@click.option(
+    "--messages",
     default=3000,
     show_default=True,
     type=click.IntRange(200, 200_000),

@@ -28,7 +28,9 @@ class Load:
     def _handle(self) -> pycurl.Curl:
         handle = pycurl.Curl()
         handle.setopt(pycurl.URL, self.url)
-        handle.setopt(pycurl.HTTPHEADER, ["Content-Type: application/json", "Expect:", *self.headers])
+        named = any(header.lower().startswith("content-type:") for header in self.headers)
+        kind = [] if named else ["Content-Type: application/json"]
+        handle.setopt(pycurl.HTTPHEADER, [*kind, "Expect:", *self.headers])
         handle.setopt(pycurl.POST, 1)
         handle.setopt(pycurl.NOPROXY, "*")
         handle.setopt(pycurl.TIMEOUT, 60)

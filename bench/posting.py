@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,10 @@ class Sent:
     p99_ms: float
 
 
+def as_json(number: int) -> bytes:
+    return json.dumps(bench_dossier(number), ensure_ascii=False).encode()
+
+
 class Sender:
     """Numbers its dossiers through a whole run: no two are the same."""
 
@@ -35,14 +39,18 @@ class Sender:
         self._number = 0
 
     def send(
-        self, messages: int, url: str, headers: Sequence[str], *, pids: Sequence[int] = (), rate: float = 0
-    ) -> Sent:
-        """Send `messages` of them: as fast as they are answered, or `rate` a second. `cpu` is that of the process trees at `pids`."""
+        self, messages: int, url: str, headers: Sequence[str], *, pids: Sequence[int] = (), rate: float = 0,
+        write: Callable[[int], bytes] = as_json, good: str = "202",
+    ) -> Sent:  # fmt: skip
+        """Send `messages` of them: as fast as they are answered, or `rate` a second. `cpu` is that of the process trees at `pids`.
+
+        `write`: a dossier's body, in one line; `good`: the status that says that it was accepted.
+        """
         file = self.folder / "bodies"
         with file.open("wb") as out:
             for _ in range(messages):
                 self._number += 1
-                out.write(json.dumps(bench_dossier(self._number), ensure_ascii=False).encode() + b"\n")
+                out.write(write(self._number) + b"\n")
         order = {
             "url": url,
             "headers": list(headers),
@@ -59,7 +67,7 @@ class Sender:
             check=True,
         )
         result = json.loads(done.stdout)
-        if result["answers"] != {"202": messages}:
+        if result["answers"] != {good: messages}:
             raise RuntimeError(f"not every dossier was accepted: {result['answers']}")
         return Sent(messages, result["seconds"], meter.spent(), result["p50_ms"], result["p95_ms"], result["p99_ms"])
 

@@ -93,6 +93,15 @@ class NotFound(Refused):
     kind = "not-found"
 
 
+class Unauthenticated(Refused):
+    """No key, an unknown one, a wrong one, one that has ended: the answer is the same."""
+
+    status = 401
+    title = "Chưa xác thực"
+    title_en = "Not authenticated"
+    kind = "unauthenticated"
+
+
 class Forbidden(Refused):
     """The caller is known and may not do this."""
 

@@ -136,7 +136,7 @@ class Http:
     """One partner's HTTP client. Thread-safe: a curl handle per thread, connections kept alive.
 
     `base_url` is what paths are joined to; `hosts` are further places that may be called, as ``name`` (usual
-    ports) or ``name:port``. Proxies in the environment are ignored. Times in seconds, `max_bytes` caps the
+    ports), ``name:port`` or a whole address. Proxies in the environment are ignored. Times in seconds, `max_bytes` caps the
     answer's body. Raises `Misconfigured` for a base address that is not plain http(s).
     """
 
@@ -163,7 +163,7 @@ class Http:
         self._headers = {"User-Agent": "lienthong", **headers}
         self._places = {_place(base_url)}
         for host in hosts:
-            self._places |= {host.lower()} if ":" in host else {f"{host.lower()}:{p}" for p in _DEFAULT_PORTS.values()}
+            self._places |= _places(host)
         self._local = threading.local()
 
     def call(
@@ -254,6 +254,12 @@ class Http:
         if query:
             url += ("&" if "?" in url else "?") + urlencode(query)
         return url
+
+
+def _places(host: str) -> set[str]:
+    if "://" in host:
+        return {_place(host)}
+    return {host.lower()} if ":" in host else {f"{host.lower()}:{port}" for port in _DEFAULT_PORTS.values()}
 
 
 def _place(url: str) -> str:

@@ -107,19 +107,30 @@ class Outcomes:
         except (OSError, ValueError) as fault:
             raise Misconfigured(f"{file}: {fault}") from fault
         rows = table.pop("rule", None)
-        if table or not isinstance(rows, list) or not rows:
+        if table or not isinstance(rows, list):
             raise Misconfigured(f"{file}: only [[rule]] rows, and at least one; found {sorted(table)}")
+        return cls.of(rows, str(file))
+
+    @classmethod
+    def of(cls, rows: Sequence[Any], place: str, *, may_be_empty: bool = False) -> Self:
+        """Rows that were read elsewhere. Raises `Misconfigured` with `place` and row."""
+        if not rows and not may_be_empty:
+            raise Misconfigured(f"{place}: only [[rule]] rows, and at least one; found none")
         rules: list[_Rule] = []
         for number, row in enumerate(rows, start=1):
-            place = f"{file}, rule {number}"
-            rule = _read(row, place)
+            where = f"{place}, rule {number}"
+            rule = _read(row, where)
             for earlier, known in enumerate(rules, start=1):
                 if known.verdict.rule == rule.verdict.rule:
-                    raise Misconfigured(f"{place}: the same `why` as rule {earlier}")
+                    raise Misconfigured(f"{where}: the same `why` as rule {earlier}")
                 if known.covers(rule):
-                    raise Misconfigured(f"{place}: never reached, rule {earlier} takes everything it would take")
+                    raise Misconfigured(f"{where}: never reached, rule {earlier} takes everything it would take")
             rules.append(rule)
         return cls(rules)
+
+    def before(self, other: Outcomes) -> Self:
+        """One table: these rows, then those of `other`."""
+        return type(self)([*self._rules, *other._rules])
 
     @property
     def verdicts(self) -> Sequence[Verdict]:

@@ -260,11 +260,12 @@ class Partner:
 @dataclass(frozen=True, slots=True)
 class Offer:
     """One call that a partner's own description offers. `row` is how its `[[settings.call]]` names it; `sample` a document that its request
-    could be, None when it takes none."""
+    could be, None when it takes none; `schema` what the description wants of it, as a JSON Schema."""
 
     name: str
     row: Mapping[str, str]
     sample: Any
+    schema: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

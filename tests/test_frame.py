@@ -21,7 +21,22 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ["base", "dev", "production"]
-OPEN_TO_CONNECTORS = {"canonical", "errors", "http", "message", "outcomes", "partnerjson", "ports", "simulation", "xml"}
+OPEN_TO_CONNECTORS = {
+    "canonical",
+    "dialect",
+    "errors",
+    "http",
+    "inline",
+    "message",
+    "outcomes",
+    "partnerjson",
+    "ports",
+    "sessions",
+    "simulation",
+    "snapshots",
+    "soap",
+    "xml",
+}
 
 # Needles are put together here, so that this file does not contain what it looks for.
 MACHINE_PATH = re.compile(

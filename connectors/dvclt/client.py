@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from connectors.dvclt.settings import Settings
 from gateway.errors import AskFirst, TryLater, Unclassified
 from gateway.http import Http, Reply
 from gateway.outcomes import Outcomes, Verdict
+from gateway.sessions import Sessions
 
 NOT_JSON = "not-json"
 _LONGEST_WORDS = 500  # of one text in an answer: longer ones are data
 
 
 class Client:
-    """One account. Thread-safe: one token for all threads, fetched by one of them while the others wait, who share its luck.
+    """One account. Thread-safe: one token for all threads.
 
     `clock` counts seconds and never goes back. Every call raises what outcomes.toml says; `TryLater` when no token is to be had.
     """
@@ -27,14 +27,11 @@ class Client:
     def __init__(self, settings: Settings, outcomes: Outcomes, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._outcomes = outcomes
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._token, self._until = "", float("-inf")
-        self._failure: tuple[float, TryLater] | None = None
+        self._tokens = Sessions(self._fetch_token, clock)
         urls = (settings.token_url, settings.list_url, settings.detail_url, settings.received_url, settings.status_url)
         self._http = Http(
             base_url=settings.status_url,
-            hosts=sorted({_host_and_port(url) for url in urls}),
+            hosts=urls,
             connect_timeout=settings.connect_timeout,
             total_timeout=settings.total_timeout,
             max_bytes=settings.answer_bytes,
@@ -65,31 +62,13 @@ class Client:
 
     def ask_for_token(self) -> None:
         """A token asked for now, whatever is kept: does DVCLT know us? Raises `TryLater`."""
-        with self._lock:
-            self._renew()
+        self._tokens.renew(self._tokens.current)
 
     def token(self) -> str:
         """Raises `TryLater`."""
-        came = self._clock()
-        with self._lock:
-            if self._clock() < self._until:
-                return self._token
-            if self._failure is not None and self._failure[0] > came:
-                again = self._failure[1]  # it failed while this thread waited: no second long wait for the same answer
-                raise TryLater(again.reason, code=again.code, retry_after=again.retry_after) from again
-            self._renew()
-            return self._token
+        return self._tokens.get()
 
-    def _renew(self) -> None:
-        asked_at = self._clock()
-        try:
-            self._token = self._fetch_token()
-        except TryLater as fault:
-            self._failure = self._clock(), fault
-            raise
-        self._until = asked_at + self._settings.token_minutes * 60
-
-    def _fetch_token(self) -> str:
+    def _fetch_token(self) -> tuple[str, float]:
         account = {"userName": self._settings.username, "password": self._settings.password.get_secret_value()}
         try:
             reply = self._http.call("POST", self._settings.token_url, json=account)
@@ -98,21 +77,19 @@ class Client:
         answer = read_json(reply)
         token = answer.get("token") if isinstance(answer, dict) else None
         if reply.status == 200 and isinstance(token, str) and token:
-            return token
+            return token, self._settings.token_minutes * 60
         # The answer is not kept with the error: half a token may stand in it.
         code = NOT_JSON if answer is None else "no-token"
         self._outcomes.settle("token", http=reply.status, code=code, retry_after=reply.retry_after())
         raise Unclassified("token: the answer holds no token", code="no-token")
 
     def _call(self, method: str, url: str, body: Any = None) -> Reply:
-        token = self.token()
+        token = self._tokens.get()
         reply = self._http.call(method, url, json=body, headers={"Authorization": f"Bearer {token}"})
         if reply.status != 401:
             return reply
-        with self._lock:  # 401: the call was not done, so it may be repeated, once
-            if self._token == token:
-                self._until = float("-inf")
-        return self._http.call(method, url, json=body, headers={"Authorization": f"Bearer {self.token()}"})
+        token = self._tokens.renew(token)  # 401: the call was not done, so it may be repeated, once
+        return self._http.call(method, url, json=body, headers={"Authorization": f"Bearer {token}"})
 
     def _read(self, call: str, url: str) -> Any:
         try:
@@ -159,8 +136,3 @@ def words_of(answer: Any) -> str:
     """What an answer says to people: its texts, in order. Outcomes are told by words alone."""
     texts = answer.values() if isinstance(answer, dict) else [answer]
     return " ".join(text for text in texts if isinstance(text, str) and len(text) <= _LONGEST_WORDS)
-
-
-def _host_and_port(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port or {'http': 80, 'https': 443}[parts.scheme]}"

@@ -6,8 +6,6 @@ fetches or acknowledges once more, which changes nothing.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -16,6 +14,7 @@ from typing import Any
 from connectors.dvclt.client import Client, unpack
 from connectors.dvclt.dates import days_of
 from connectors.dvclt.settings import Settings
+from gateway import inline
 from gateway.errors import DeliveryError, Fault, Refused
 from gateway.ports import Desk, Page, Submission
 from gateway.xml import read_xml
@@ -214,13 +213,8 @@ def _papers(found: Mapping[str, Any]) -> list[Any]:
 def _claimed(paper: Mapping[str, Any], number: int, most: int, files: list[tuple[bytes, str]]) -> dict[str, Any]:
     """The paper with its content replaced by sha256 and media type. Raises `Refused`."""
     place = f"/fileDinhKem/{number}/duLieuTepDinhKem"
-    try:
-        content = base64.b64decode(paper.get("duLieuTepDinhKem") or "", validate=True)
-    except (binascii.Error, TypeError, ValueError):
-        raise Refused.of(place, "base64", "không phải base64", "not base64") from None
-    if not content or len(content) > most:
-        raise Refused.of(place, "size", f"tệp rỗng hoặc lớn hơn {most} byte", f"empty, or larger than {most} bytes")
-    media_type = "application/pdf" if content.startswith(b"%PDF-") else "application/octet-stream"
-    files.append((content, media_type))
+    content = inline.decode(paper.get("duLieuTepDinhKem") or "", place, most)
+    where = inline.name_of(content)
+    files.append((content, where["media_type"]))
     rest = {name: value for name, value in paper.items() if name != "duLieuTepDinhKem" and value is not None}
-    return {**rest, "sha256": hashlib.sha256(content).hexdigest(), "media_type": media_type}
+    return {**rest, **where}

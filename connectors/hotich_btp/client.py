@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from typing import Any
 
 from connectors.hotich_btp.settings import Settings
 from gateway.errors import AskFirst, TryLater, Unclassified
 from gateway.http import Http, Reply
 from gateway.outcomes import Outcomes, Verdict
+from gateway.sessions import Sessions
 
 NOT_JSON = "not-json"
 MOST = 3  # dossiers in one LayKetQua: the register refuses more
 
 
-class _Token(NamedTuple):
-    header: str
-    good_until: float
-
-
 class Client:
-    """One account. Thread-safe: one token for all threads, fetched by one of them while the others wait, who share its luck.
+    """One account. Thread-safe: one token for all threads.
 
     `clock` counts seconds and never goes back. Every call raises what outcomes.toml says; `TryLater` when no token is to be had.
     """
@@ -33,14 +27,11 @@ class Client:
     def __init__(self, settings: Settings, outcomes: Outcomes, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._outcomes = outcomes
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._token: _Token | None = None
-        self._failure: tuple[float, TryLater] | None = None
+        self._tokens = Sessions(self._fetch_token, clock)
         urls = (settings.token_url, settings.register_url, settings.result_url)
         self._http = Http(
             base_url=settings.register_url,
-            hosts=sorted({_host_and_port(url) for url in urls}),
+            hosts=urls,
             connect_timeout=settings.connect_timeout,
             total_timeout=settings.total_timeout,
             max_bytes=settings.answer_bytes,
@@ -71,32 +62,15 @@ class Client:
 
     def ask_for_token(self) -> None:
         """A token asked for now, whatever is kept: does the axis know us? Raises `TryLater`."""
-        with self._lock:
-            self._renew()
+        self._tokens.renew(self._tokens.current)
 
     def token(self) -> str:
-        """The Authorization header. Raises `TryLater`."""
-        came = self._clock()
-        with self._lock:
-            if self._token is not None and self._clock() < self._token.good_until:
-                return self._token.header
-            if self._failure is not None and self._failure[0] > came:
-                again = self._failure[1]  # it failed while this thread waited: no second long wait for the same answer
-                raise TryLater(again.reason, code=again.code, retry_after=again.retry_after) from again
-            return self._renew().header
+        """Raises `TryLater`."""
+        return self._tokens.get()
 
-    def _renew(self) -> _Token:
-        try:
-            self._token = self._fetch_token()
-        except TryLater as fault:
-            self._failure = self._clock(), fault
-            raise
-        return self._token
-
-    def _fetch_token(self) -> _Token:
+    def _fetch_token(self) -> tuple[str, float]:
         account = f"{self._settings.client_id}:{self._settings.client_secret.get_secret_value()}"
         basic = {"Authorization": f"Basic {b64encode(account.encode()).decode()}"}
-        asked_at = self._clock()
         try:
             grant = {"grant_type": "client_credentials"}
             reply = self._http.call("POST", self._settings.token_url, form=grant, headers=basic)
@@ -105,21 +79,19 @@ class Client:
         answer = read_object(reply)
         token, life = ((answer or {}).get(name) for name in ("access_token", "expires_in"))
         if reply.status == 200 and isinstance(token, str) and token and str(life).isdecimal():
-            return _Token(f"Bearer {token}", asked_at + int(str(life)) - self._settings.token_margin)
+            return token, int(str(life)) - self._settings.token_margin
         # The answer is not kept with the error: half a token may stand in it.
         code = NOT_JSON if answer is None else "no-token"
         self._outcomes.settle("token", http=reply.status, code=code, retry_after=reply.retry_after())
         raise Unclassified("token: the answer holds no token", code="no-token")
 
     def _call(self, url: str, body: Mapping[str, Any]) -> Reply:
-        header = self.token()
-        reply = self._http.call("POST", url, json=body, headers={"Authorization": header})
+        token = self._tokens.get()
+        reply = self._http.call("POST", url, json=body, headers={"Authorization": f"Bearer {token}"})
         if reply.status != 401:
             return reply
-        with self._lock:  # 401: the call was not done, so it may be repeated, once
-            if self._token is not None and self._token.header == header:
-                self._token = None
-        return self._http.call("POST", url, json=body, headers={"Authorization": self.token()})
+        token = self._tokens.renew(token)  # 401: the call was not done, so it may be repeated, once
+        return self._http.call("POST", url, json=body, headers={"Authorization": f"Bearer {token}"})
 
     def _settle(self, call: str, reply: Reply, *, again: bool = False) -> tuple[Verdict, str]:
         code, text = said(read_object(reply))
@@ -151,8 +123,3 @@ def said(answer: Mapping[str, Any] | None) -> tuple[str, str]:
     error, status = (str(answer.get(name) or "").strip() for name in ("errorCode", "status"))
     words = [answer.get(name) for name in ("statusDescription", "errorDescription", "message")]
     return (status if error in ("", "0") else error), " ".join(w for w in words if isinstance(w, str))
-
-
-def _host_and_port(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port or {'http': 80, 'https': 443}[parts.scheme]}"

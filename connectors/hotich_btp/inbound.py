@@ -6,8 +6,6 @@ something new only when it differs from where the dossier stands, so the same an
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import json
 import tomllib
@@ -18,6 +16,7 @@ from typing import Any
 from connectors.hotich_btp import FOLDER
 from connectors.hotich_btp.client import MOST, Client
 from connectors.hotich_btp.settings import Settings
+from gateway import inline
 from gateway.canonical.scalars import write_instant
 from gateway.errors import DeliveryError, Fault, Refused
 from gateway.ports import Desk, Page, Submission
@@ -118,10 +117,10 @@ class Results:
             raise Refused.of("/ketQuaXuLy", "files", "có nhiều hơn một tệp", f"more than one file: {', '.join(names)}")
         if not names:
             return dict(row), None
-        content = _decoded(result[names[0]], names[0], self._settings.file_bytes)
-        media_type = "application/pdf" if content.startswith(b"%PDF-") else "application/octet-stream"
-        sha256 = self._desk.keep(content, media_type)
-        return {**row, "ketQuaXuLy": {**result, names[0]: sha256}}, {"sha256": sha256, "media_type": media_type}
+        content = inline.decode(result[names[0]], f"/ketQuaXuLy/{names[0]}", self._settings.file_bytes)
+        where = inline.name_of(content)
+        self._desk.keep(content, where["media_type"])
+        return {**row, "ketQuaXuLy": {**result, names[0]: where["sha256"]}}, where
 
 
 def read_statuses() -> Mapping[str, int | str]:
@@ -147,16 +146,6 @@ def _words(errors: Any) -> str | None:
     told = errors if isinstance(errors, list) else [errors]
     texts = [value for one in told for value in (one.values() if isinstance(one, dict) else [one])]
     return "; ".join(text.strip() for text in texts if isinstance(text, str) and text.strip()) or None
-
-
-def _decoded(text: str, name: str, most: int) -> bytes:
-    try:
-        content = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise Refused.of(f"/ketQuaXuLy/{name}", "base64", "không phải base64", "not base64") from None
-    if len(content) > most:
-        raise Refused.of(f"/ketQuaXuLy/{name}", "size", f"tệp lớn hơn {most} byte", f"larger than {most} bytes")
-    return content
 
 
 def _written(kept: Any) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from connectors.lltp.settings import Calls, MinistrySettings, VneidSettings
 from gateway.errors import AskFirst, TryLater, Unclassified
@@ -131,14 +130,9 @@ def words_of(answer: Any) -> str:
 def _http(settings: Calls, base: str, other: str | None) -> Http:
     return Http(
         base_url=base,
-        hosts=[_host_and_port(other)] if other else [],
+        hosts=[other] if other else [],
         connect_timeout=settings.connect_timeout,
         total_timeout=settings.total_timeout,
         max_bytes=settings.answer_bytes,
         ca_file=settings.ca_file,
     )
-
-
-def _host_and_port(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port or {'http': 80, 'https': 443}[parts.scheme]}"

@@ -14,8 +14,8 @@ from typing import Any
 
 from connectors.lltp import FOLDER
 from connectors.lltp.client import VneidClient
-from connectors.lltp.files import decoded, parked
 from connectors.lltp.settings import VneidSettings
+from gateway import inline
 from gateway.errors import DeliveryError, Fault, Refused, TryLater
 from gateway.outcomes import Outcomes
 from gateway.ports import Answer, Door, Hook, Incoming, Submission
@@ -102,11 +102,11 @@ def _claimed(
         for j, sheet in enumerate(kind.get("danhSach") or [] if isinstance(kind, dict) else []):
             place = f"/toKhai/giayToDinhKem/{i}/danhSach/{j}/duLieu"
             try:
-                content = decoded(sheet.get("duLieu") if isinstance(sheet, dict) else None, place, most)
+                content = inline.decode(sheet.get("duLieu") if isinstance(sheet, dict) else None, place, most)
             except Refused as refused:
                 faults += refused.faults
                 continue
-            where = parked(content)
+            where = inline.name_of(content)
             files.append((content, where["media_type"]))
             sheets.append({**sheet, "duLieu": where})
             papers.append({"id": f"{kind.get('ma')}-{j + 1}", "ma": kind.get("ma"), "ten": kind.get("ten"), **where})

@@ -15,8 +15,8 @@ from typing import Any
 
 from connectors.lltp import FOLDER
 from connectors.lltp.client import MinistryClient
-from connectors.lltp.files import decoded, parked
 from connectors.lltp.settings import MinistrySettings
+from gateway import inline
 from gateway.canonical.scalars import write_instant
 from gateway.errors import DeliveryError, Fault, Refused
 from gateway.ports import Desk, Page, Submission
@@ -92,8 +92,8 @@ class Results:
         result = row.get("ketQuaXuLy")
         if not isinstance(result, dict) or not result.get(_FILE):
             return dict(row), None
-        content = decoded(result[_FILE], f"/ketQuaXuLy/{_FILE}", self._settings.file_bytes)
-        where = parked(content)
+        content = inline.decode(result[_FILE], f"/ketQuaXuLy/{_FILE}", self._settings.file_bytes)
+        where = inline.name_of(content)
         self._desk.keep(content, where["media_type"])
         return {**row, "ketQuaXuLy": {**result, _FILE: where}}, where
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from connectors.mapi.settings import Settings
 from gateway.errors import DeliveryError, TryLater, Unclassified
 from gateway.http import Http, Reply
 from gateway.outcomes import Outcomes
+from gateway.sessions import Sessions
 
 OUTCOMES = Outcomes.load(Path(__file__).parent / "outcomes.toml")
 
@@ -63,7 +63,7 @@ class Client:
             client_key=settings.client_key,
             headers={"Accept": "application/json", "Charset": "utf-8", "dstcode": settings.dstcode},
         )
-        self._sessions = Sessions(self._log_in, settings.session_minutes * 60, now)
+        self._sessions = Sessions(self._log_in, now)
 
     def sync(self, items: Sequence[Item], *, updating: bool) -> Done:
         """DongBoHoSoMC: create or update dossiers, all or none.
@@ -145,7 +145,7 @@ class Client:
         )
         return said, Done(said.code, said.text, said.body.get("result"), verdict.outcome == "duplicate", verdict.then)
 
-    def _log_in(self) -> str:
+    def _log_in(self) -> tuple[str, float]:
         settings = self._settings
         account = {"username": settings.username, "password": settings.password.get_secret_value()}
         try:
@@ -157,7 +157,7 @@ class Client:
         session = said.body.get("session")
         if not isinstance(session, str) or not session:
             raise TryLater("login: code 0, but no session came with it", code="no-session")
-        return session
+        return session, settings.session_minutes * 60
 
 
 def read(reply: Reply) -> Said:
@@ -172,51 +172,3 @@ def read(reply: Reply) -> Said:
     code, words = body.get("error_code"), (body.get("message"), body.get("result"))
     code = str(code).strip() if isinstance(code, str | int) and not isinstance(code, bool) else ""
     return Said(reply.status, code, " ".join(w for w in words if isinstance(w, str)), body, excerpt, wait)
-
-
-class Sessions:
-    """The one session that all threads share.
-
-    While one thread logs in the others wait, and share its luck, also when it fails. `seconds` is how long a
-    session is used, `now` gives seconds, rising.
-    """
-
-    def __init__(self, log_in: Callable[[], str], seconds: float, now: Callable[[], float]) -> None:
-        self._log_in = log_in
-        self._seconds = seconds
-        self._now = now
-        self._lock = threading.Lock()
-        self._session = ""
-        self._until = float("-inf")
-        self._tries = 0
-        self._failure: TryLater | None = None
-
-    @property
-    def current(self) -> str:
-        return self._session
-
-    def get(self) -> str:
-        """A session young enough to be used. Raises `TryLater`."""
-        tries = self._tries
-        return self._session if self._now() < self._until else self._fresh(tries, stale=None)
-
-    def renew(self, stale: str) -> str:
-        """A session other than `stale`, which the portal has refused. Raises `TryLater`."""
-        return self._fresh(self._tries, stale)
-
-    def _fresh(self, tries: int, stale: str | None) -> str:
-        with self._lock:
-            if self._now() < self._until and self._session != stale:
-                return self._session  # another thread logged in while this one waited
-            if self._tries != tries and self._failure:
-                last = self._failure
-                raise TryLater(last.reason, code=last.code, answer=last.answer, retry_after=last.retry_after)
-            try:
-                session = self._log_in()
-            except TryLater as failure:
-                self._failure = failure
-                raise
-            finally:
-                self._tries += 1  # only now: who came during the login counts as one who waited for it
-            self._session, self._until, self._failure = session, self._now() + self._seconds, None
-            return session

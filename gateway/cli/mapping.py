@@ -39,19 +39,26 @@ def mapping() -> None:
 
 @mapping.command(epilog="Ví dụ · Example:  lienthong map test   ·   lienthong map test mapi_dossier vnpost_order")
 @click.argument("names", nargs=-1, metavar="[ÁNH XẠ]…")
+@click.option(
+    "--write",
+    is_flag=True,
+    help="Ghi kết quả của mẫu nào chưa có out.json hay error.txt; không đè tệp nào · write what came of samples that do not say yet what should.",
+)
 @at_home
 @as_json
-def test(names: Sequence[str], home: Path, as_json: bool) -> None:
+def test(names: Sequence[str], write: bool, home: Path, as_json: bool) -> None:
     """Chạy mọi mẫu và kiểm tra từng trường của nguồn.
 
     Run every sample, and check that each source field is used or dropped with a reason. Exit code 1 when one differs.
     """
     from gateway.cli.show import print_json
 
-    ran = [r for folder in folders(home) for r in engine().run_samples(folder) if not names or r.mapping in names]
     translations = load_all(home)
     for name in names:
         _known(name, translations)
+    if write:
+        _write(_run(home, names))
+    ran = _run(home, names)
     checked = {name: engine().check(t) for name, t in translations.items() if not names or name in names}
     if as_json:
         samples = [{"mapping": r.mapping, "sample": r.sample, "ok": r.ok, "diff": r.diff} for r in ran]
@@ -67,6 +74,18 @@ def test(names: Sequence[str], home: Path, as_json: bool) -> None:
             f"{good}/{len(ran)} mẫu đúng · samples right; {sum(map(len, checked.values()))} lỗi phủ trường · findings"
         )
     sys.exit(int(any(not r.ok for r in ran) or any(checked.values())))
+
+
+def _run(home: Path, names: Sequence[str]) -> list[Any]:
+    return [r for folder in folders(home) for r in engine().run_samples(folder) if not names or r.mapping in names]
+
+
+def _write(ran: Sequence[Any]) -> None:
+    """The samples say from now on what came of them; a person reads it, for nobody else can know that it is right."""
+    for file, made in (result.unwritten for result in ran if result.unwritten):
+        with file.open("x", encoding="utf-8") as out:
+            out.write(made)
+        click.echo(f"đã ghi, hãy đọc lại · written, now read it: {file}\n{made}", err=True)
 
 
 @mapping.command(

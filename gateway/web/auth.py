@@ -22,11 +22,11 @@ import structlog
 from flask import Request
 
 from gateway.config import PartnerFile
+from gateway.errors import Unauthenticated
 from gateway.ledger.facts import spend_nonce
 from gateway.ledger.keys import Key, digest_of, find_key, signing_secret
 from gateway.ledger.queries import Reader
 from gateway.web.bodies import Places, given_digest, read_all
-from gateway.web.problems import Unauthenticated
 
 if TYPE_CHECKING:
     from gateway.flow.gateway import Gateway

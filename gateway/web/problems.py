@@ -22,15 +22,6 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
 
 
-class Unauthenticated(Refused):
-    """No key, an unknown one, a wrong one, one that has ended: the answer is the same."""
-
-    status = 401
-    title = "Chưa xác thực"
-    title_en = "Not authenticated"
-    kind = "unauthenticated"
-
-
 class TooSlow(Refused):
     status = 408
     title = "Nội dung gửi đến quá chậm"
@@ -185,7 +176,6 @@ __all__ = [
     "Gone",
     "LengthRequired",
     "TooSlow",
-    "Unauthenticated",
     "answer_error",
     "answer_problem",
     "answer_status",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.canonical import TYPES
@@ -41,7 +41,7 @@ class Outbound:
         ]
         schema = infer([self._sample])
         return {
-            "map.yaml": self._sheet.text(head, dict(self._dropped())),
+            "map.yaml": self._sheet.text(head, *self._left_out()),
             **self._sheet.codes_file(),
             "out.schema.json": as_json(schema),
             f"samples/{SAMPLE}/out.json": as_json(self._sample),
@@ -140,11 +140,17 @@ class Outbound:
         table = self._sheet.table("_".join(ours.names[-2:]), [(c, UNFINISHED) for c in ours.codes])
         return [table, *(["number"] if is_number else [])], "; điền codes.csv · fill codes.csv"
 
-    def _dropped(self) -> Iterator[tuple[str, str]]:
-        read = self._sheet.read
+    def _left_out(self) -> tuple[dict[str, str], dict[str, str]]:
+        """What of our view a person must say why it is not sent, and that of which their sample has nothing at all."""
+        read, asked, dropped = self._sheet.read, {}, {}
         for top in self._schema["properties"]:
-            if any(leaf[0] == top and leaf not in read for leaf in leaves(self._schema)):
-                yield top, "vì sao phần còn lại không gửi? · why is the rest not sent?"
+            places = [leaf for leaf in leaves(self._schema) if leaf[0] == top]
+            if top in ("message", "dossier") or any(leaf in read for leaf in places):
+                if any(leaf not in read for leaf in places):
+                    asked[top] = "vì sao phần còn lại không gửi? · why is the rest not sent?"
+            elif places:
+                dropped[top] = "mẫu của cơ quan không có phần này · nothing of it in the sample it was drafted from"
+        return asked, dropped
 
 
 def _shown(value: Any) -> str:

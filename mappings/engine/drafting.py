@@ -39,12 +39,11 @@ class Lines:
         )
         return f"code({name})"
 
-    def text(self, head: list[str], dropped: Mapping[str, str]) -> str:
-        drops = (
-            ["dropped:", *(f"  {key(path)}: {UNFINISHED}   # {why}" for path, why in dropped.items())]
-            if dropped
-            else []
-        )
+    def text(self, head: list[str], asked: Mapping[str, str], dropped: Mapping[str, str] = {}) -> str:
+        """`dropped`: what is left out and why; `asked`: what is left out, and a person must say why."""
+        drops = [f"  {key(path)}: {UNFINISHED}   # {why}" for path, why in asked.items()]
+        drops += [f"  {key(path)}: {scalar(why)}" for path, why in dropped.items()]
+        drops = ["dropped:", *drops] if drops else []
         return "\n".join([*head, "fields:", *self.lines, *drops]) + "\n"
 
     def codes_file(self) -> dict[str, str]:

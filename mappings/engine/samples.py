@@ -26,12 +26,16 @@ from mappings.engine.folders import mapping_folders, read_mapping
 
 @dataclass(frozen=True, slots=True)
 class SampleResult:
-    """One sample run. `diff` is a unified diff, expected against made; "" when ok. `sample` is "" for a finding on the whole folder."""
+    """One sample run. `diff` is a unified diff, expected against made; "" when ok. `sample` is "" for a finding on the whole folder.
+
+    `unwritten`: the file that says what should come is not there yet; its name, and what came.
+    """
 
     mapping: str
     sample: str
     ok: bool
     diff: str
+    unwritten: tuple[Path, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +112,11 @@ def _run(mapping: Any, sample: Path) -> SampleResult:
         )
     except Refused as refused:
         made, name = _faults(refused), "error.txt"
-    if len(there) != 1:
-        words = (
-            f"{' and '.join(there)} are there: keep one"
-            if there
-            else f"put into {name}, if it is what should come:\n{made}"
-        )
-        return SampleResult(mapping.name, sample.name, False, words)
+    if not there:
+        words = f"put into {name}, if it is what should come:\n{made}"
+        return SampleResult(mapping.name, sample.name, False, words, (sample / name, made))
+    if len(there) > 1:
+        return SampleResult(mapping.name, sample.name, False, f"{' and '.join(there)} are there: keep one")
     wanted = _wanted(sample / there[0])
     diff = _diff(wanted, made, f"{mapping.name}/{sample.name}/{there[0]}")
     return SampleResult(mapping.name, sample.name, made == wanted, diff)

@@ -23,7 +23,7 @@ _WORDS = {TryLater: "try_later", AskFirst: "ask_first", Rejected: "rejected", Un
 
 @dataclass(frozen=True)
 class Sample:
-    """``request.json``, ``answer.json`` or ``answer.html``, and ``expected.json``: call, http, outcome, rule."""
+    """``request.json``, ``answer.json``, ``answer.xml`` or ``answer.html``, and ``expected.json``: call, http, outcome, rule."""
 
     name: str
     request: Any
@@ -38,7 +38,7 @@ def read_samples(folder: Path) -> Sequence[Sample]:
 def _read(place: Path) -> Sample:
     expected = json.loads((place / "expected.json").read_text(encoding="utf-8"))
     [answer] = place.glob("answer.*")
-    kind = {".json": "application/json", ".html": "text/html"}[answer.suffix]
+    kind = {".json": "application/json", ".html": "text/html", ".xml": "text/xml"}[answer.suffix]
     headers = {"content-type": kind, **{k.lower(): v for k, v in expected.get("headers", {}).items()}}
     request = json.loads((place / "request.json").read_text(encoding="utf-8"))
     return Sample(place.name, request, Reply(expected["http"], headers, answer.read_bytes()), expected)

@@ -17,11 +17,12 @@ from pydantic import ValidationError
 
 from connectors.lltp import FOLDER, connector
 from connectors.lltp.client import MinistryClient, VneidClient
-from connectors.lltp.files import decoded, fetched, parked
+from connectors.lltp.files import fetched
 from connectors.lltp.outbound import Ministry, Vneid
 from connectors.lltp.polling import ASKED, Results
 from connectors.lltp.settings import Settings
 from connectors.lltp.simulator import LltpTwin
+from gateway import inline
 from gateway.config import Config
 from gateway.dossiers.algebra import Standing, judge
 from gateway.errors import AskFirst, Rejected, TryLater
@@ -307,7 +308,7 @@ def test_a_question_that_fails_is_told_at_the_end_of_the_round(serve: Serve) -> 
 @given(st.binary(min_size=1, max_size=200))
 def test_a_file_comes_out_as_it_went_in(content: bytes) -> None:
     text = b64encode(content).decode()
-    where = parked(decoded(text, "", 200))
+    where = inline.name_of(inline.decode(text, "", 200))
     assert fetched([{"a": {"duLieu": where}}], {where["sha256"]: content}.__getitem__) == [{"a": {"duLieu": text}}]
 
 

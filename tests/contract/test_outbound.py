@@ -18,7 +18,7 @@ from gateway.flow.gateway import Gateway
 from gateway.message import Message
 from gateway.ports import Found, Outbound, Parcel, Receipt
 from gateway.simulation import Chaos, Serve
-from tests import civil
+from tests import civil, department, generic, social, trunks
 from tests.door import fresh_ledger, make_home
 from tests.house import ADDRESSES, dossier
 from tests.house import status as status_changed
@@ -39,20 +39,27 @@ TWINS = {
     },
     "one-stop": {"key": ADDRESSES["LIENTHONG_ONE_STOP_KEY"]},
     "land-office": {},
-    **{name: {} for name in civil.PARTNERS},
+    "btxh": {},
+    "so-vi-du": department.twin_settings(),
+    **{name: {} for name in (*civil.PARTNERS, *trunks.PARTNERS, *generic.PARTNERS)},
 }
 COUNTS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "portal": lambda book: [e["MaHoSo"] for e in book["effects"] if e["kind"] == "create"],
     "vnpost": lambda book: [o["OrderNumber"] for o in book["orders"]],
     "one-stop": lambda book: book["keys"],
     "land-office": lambda book: [e["SoBienNhan"] for e in book["effects"] if e["call"] == "tiepnhan"],
+    "btxh": lambda book: [e["MaHoSo"] for e in book["effects"] if e["kind"] == "create"],
     **civil.COUNTS,
+    **trunks.COUNTS,
+    **generic.COUNTS,
+    "so-vi-du": lambda book: book["keys"],
 }
 # Partners that are not in the shipped configuration: the connector whose README tells how to write their file.
 WRITTEN = {"land-office": "vbdlis"}
 BODIES: dict[str, Callable[[int], dict[str, Any]]] = {
     "land-office": land_dossier,
     **dict.fromkeys(civil.PARTNERS, civil.linked_dossier),
+    **dict.fromkeys(trunks.PARTNERS, trunks.trunk_dossier),
 }
 
 
@@ -100,20 +107,29 @@ def pair(
     request: pytest.FixtureRequest, tmp_path: Path, addresses: None, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Pair]:
     monkeypatch.setenv("LIENTHONG_LEDGER", fresh_ledger(tmp_path))
-    for variable, value in (SECRETS | civil.SECRETS).items():
+    for variable, value in (SECRETS | civil.SECRETS | trunks.SECRETS | social.SECRETS | generic.SECRETS).items():
         monkeypatch.setenv(variable, value)
     home = make_home(tmp_path)
     if request.param in WRITTEN:
         add_partner(home, WRITTEN[request.param])
+    if request.param == "btxh":
+        social.add_readme(home, "btxh")
+    if request.param == "so-vi-du":
+        department.add_department(home)
     civil.add_partners(home, request.param)
+    trunks.add_partner(home, request.param)
+    told: dict[str, Any] = TWINS[request.param]
+    if request.param in generic.PARTNERS:
+        told = generic.partner_file(generic.add_partner(home, generic.PARTNERS[request.param]))
     gateway = Gateway(home, now=lambda: AT)
     connector = gateway.kinds[gateway.config.partners[request.param].connector]
     assert connector.simulator is not None
-    server = Serve(connector.simulator(TWINS[request.param]))
+    server = Serve(connector.simulator(told))
     url = server.start()
-    for variable in ("PORTAL_URL", "ONE_STOP_URL", "LAND_URL"):
+    for variable in ("PORTAL_URL", "ONE_STOP_URL", "LAND_URL", "BTXH_URL"):
         monkeypatch.setenv(f"LIENTHONG_{variable}", url)
-    for variable, value in civil.prepare(request.param, server).items():
+    where = trunks.addresses(request.param, url) | generic.addresses(request.param, url) | department.addresses(url)
+    for variable, value in (civil.prepare(request.param, server) | where).items():
         monkeypatch.setenv(variable, value)
     for place in ("token", "order", "cancel", "tracking"):
         monkeypatch.setenv(f"LIENTHONG_VNPOST_{place.upper()}_URL", f"{url}/{place}")

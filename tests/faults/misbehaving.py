@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from gateway.cli.books import compare
-from gateway.cli.simulate import find_simulator
+from gateway.cli.trial import find_simulator
 from gateway.config import Config, default_folder
 from gateway.errors import Refused
 from gateway.flow.accept import Acceptance

@@ -13,11 +13,11 @@ from typing import Any
 import structlog
 from flask import Request
 
+from gateway.errors import Unauthenticated
 from gateway.ports import Hook, Proof
 from gateway.web.auth import Caller
 from gateway.web.bodies import read_all
 from gateway.web.here import House, house
-from gateway.web.problems import Unauthenticated
 
 log = structlog.get_logger("web")
 

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict
 from gateway.canonical import TYPES as MESSAGES
 from gateway.canonical.base import Part
 from gateway.canonical.scalars import DossierCode
+from gateway.soap.names import TYPES, XMIME, XS
 from gateway.web.shapes import Belief, HeldEvent, Receipt, Stand
-from gateway.web.soap.names import TYPES, XMIME, XS
 from gateway.web.soap.shapes import Entries, Field, Record, Scalar, Shapes
 
 # ── the models that only SOAP has ───────────────────────────────────────────────────────────────────────────────

@@ -15,6 +15,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.http import parse_options_header
 
 from gateway.errors import UnsupportedType
+from gateway.soap.names import SOAP12, TOKEN, WSA, WSSE, XS, Version
 from gateway.web.here import gateway, house, trace
 from gateway.web.soap.contract import answers, write_xsd
 from gateway.web.soap.envelope import (
@@ -28,7 +29,6 @@ from gateway.web.soap.envelope import (
     write_envelope,
 )
 from gateway.web.soap.faults import answer_fault
-from gateway.web.soap.names import SOAP12, TOKEN, WSA, WSSE, XS, Version
 from gateway.web.soap.operations import Desk, Request, read_request
 from gateway.web.soap.package import Package
 from gateway.web.soap.security import Guard

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from lxml import etree
 
 from gateway.errors import BadRequest
-from gateway.web.soap.names import SOAP11, SOAP12, TYPES, VERSIONS, WSA, WSSE, XML, Version
+from gateway.soap.names import SOAP11, SOAP12, TYPES, VERSIONS, WSA, WSSE, XML, Version
 from gateway.web.soap.writing import write_text
 from gateway.xml import write_xml
 

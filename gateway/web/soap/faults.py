@@ -9,11 +9,11 @@ from flask import Response
 from werkzeug.exceptions import HTTPException
 
 from gateway.errors import Refused
+from gateway.soap.names import SOAP11, SOAP12, TYPES, WSSE, Version
+from gateway.soap.signature import BadSignature
 from gateway.web.problems import answer_error
 from gateway.web.soap.contract import problem
 from gateway.web.soap.envelope import Unreadable, action_of, write_envelope, write_fault
-from gateway.web.soap.names import SOAP11, SOAP12, TYPES, WSSE, Version
-from gateway.web.soap.signature import BadSignature
 from gateway.web.soap.writing import write
 
 _TRANSPORT = {400, 401, 405, 408, 411, 413, 415, 429, 503, 507}

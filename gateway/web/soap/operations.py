@@ -20,11 +20,11 @@ from gateway.ledger import queries
 from gateway.ledger.messages import history
 from gateway.ledger.queries import Reader
 from gateway.ports import Submission
+from gateway.soap.names import TYPES
 from gateway.web.here import unknown_dossier
 from gateway.web.rows import names
 from gateway.web.soap.contract import ASKS, CARRIES, messages, questions
 from gateway.web.soap.envelope import Envelope, Unreadable
-from gateway.web.soap.names import TYPES
 from gateway.web.soap.reading import Inline, Reading, xpath_of
 from gateway.web.soap.shapes import Record
 

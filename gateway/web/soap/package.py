@@ -13,14 +13,14 @@ from werkzeug.http import parse_options_header
 from gateway.errors import Fault, Refused, UnsupportedType
 from gateway.flow.gateway import Gateway
 from gateway.ledger.files import TooLarge
+from gateway.soap.names import SOAP11, SOAP12
+from gateway.soap.signature import BadSignature
 from gateway.web.api.files import MEDIA_TYPE
 from gateway.web.auth import Caller
 from gateway.web.bodies import digest_differs, given_digest, pieces
-from gateway.web.soap.names import SOAP11, SOAP12
 from gateway.web.soap.operations import Request
 from gateway.web.soap.parts import Cutter, Multipart, join, limit
 from gateway.web.soap.reading import NO_DIGEST, Inline
-from gateway.web.soap.signature import BadSignature
 
 STRANGERS_BYTES = 16 << 20  # of an envelope with its inline files, while nobody knows who sends it
 _PIECE = 64 << 10

@@ -16,7 +16,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from gateway.errors import BadRequest, BodyTooLarge
-from gateway.web.soap.names import XOP
+from gateway.soap.names import XOP
 
 MOST_PARTS = 256
 _HEADER_BYTES = 8 << 10

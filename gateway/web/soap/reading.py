@@ -17,7 +17,7 @@ from lxml import etree
 
 from gateway.canonical.faults import pointer
 from gateway.errors import Fault
-from gateway.web.soap.names import DS, INCLUDE, TYPES, WSU, XMIME, XML, XSI
+from gateway.soap.names import DS, INCLUDE, TYPES, WSU, XMIME, XML, XSI
 from gateway.web.soap.shapes import CONTENT, Entries, Field, Record, Scalar
 
 _NIL = f"{{{XSI}}}nil"

@@ -24,15 +24,14 @@ from pydantic_core import PydanticCustomError
 
 from gateway.canonical.scalars import read_instant
 from gateway.config import Config
-from gateway.errors import Misconfigured
+from gateway.errors import Misconfigured, Unauthenticated
 from gateway.flow.gateway import Gateway
 from gateway.ledger.facts import spend_nonce
 from gateway.ledger.keys import signing_secret
+from gateway.soap.names import BASE64, DS, TOKEN, WSA, WSSE, WSU
+from gateway.soap.signature import BadSignature, Signature, read_signature
 from gateway.web.auth import BEARER, NO_KEY, Caller, Keyring
-from gateway.web.problems import Unauthenticated
 from gateway.web.soap.envelope import Envelope
-from gateway.web.soap.names import BASE64, DS, TOKEN, WSA, WSSE, WSU
-from gateway.web.soap.signature import BadSignature, Signature, read_signature
 
 log = structlog.get_logger("web")
 

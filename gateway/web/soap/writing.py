@@ -10,7 +10,7 @@ from typing import Any
 from lxml import etree
 
 from gateway.canonical.scalars import write_instant
-from gateway.web.soap.names import TYPES
+from gateway.soap.names import TYPES
 from gateway.web.soap.shapes import Entries, Record
 
 _UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML 1.0 has no way to write

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NoReturn, cast
+from typing import NoReturn, Protocol, cast
 from urllib.parse import unquote
 
 from cryptography.exceptions import InvalidSignature
@@ -27,9 +27,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Certificate, ExtensionNotFound, SubjectKeyIdentifier
 from lxml import etree
 
-from gateway.web.problems import Unauthenticated
-from gateway.web.soap.envelope import Envelope
-from gateway.web.soap.names import DS, INCLUDE, WSSE, WSU, X509
+from gateway.errors import Unauthenticated
+from gateway.soap.names import DS, INCLUDE, WSSE, WSU, X509
 
 _EXC = "http://www.w3.org/2001/10/xml-exc-c14n#"
 _MORE = "http://www.w3.org/2001/04/xmldsig-more#"
@@ -48,6 +47,17 @@ _PIECE = 3 << 14  # a whole number of base64 groups
 
 Bytes = Callable[[str], Iterator[bytes]]
 """The bytes of a part, by its id."""
+
+
+class Signed(Protocol):
+    """An envelope, taken apart: `headers` and `body` are what is processed."""
+
+    @property
+    def root(self) -> etree._Element: ...
+    @property
+    def headers(self) -> Sequence[etree._Element]: ...
+    @property
+    def body(self) -> etree._Element: ...
 
 
 class BadSignature(Unauthenticated):
@@ -89,7 +99,7 @@ class Signature:
 
 
 def read_signature(
-    envelope: Envelope,
+    envelope: Signed,
     security: etree._Element,
     signature: etree._Element,
     register: Mapping[str, Sequence[Certificate]],
@@ -132,7 +142,7 @@ def _check_ids(root: etree._Element) -> None:
                 seen.add(value)
 
 
-def _references(envelope: Envelope, security: etree._Element, info: etree._Element) -> list[Reference]:
+def _references(envelope: Signed, security: etree._Element, info: etree._Element) -> list[Reference]:
     places = {envelope.body.get(_ID): envelope.body}
     for element in (*envelope.headers, *security):
         places.setdefault(element.get(_ID), element)

@@ -1,0 +1,332 @@
+"""What a new agency's files say, put together from what the operator told and what the agency has to show. Nothing is written here but by `write`."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from gateway.canonical import TYPES
+from gateway.canonical.scalars import HANOI
+from gateway.cli.mapping import engine, read_sample
+from gateway.cli.samples import day
+from gateway.config import Config, PartnerFile, Route, parse
+from gateway.dossiers.view import build_view
+from gateway.errors import Misconfigured
+from gateway.flow.gateway import Setup
+from gateway.message import Message, name_message
+from gateway.ports import Codes, Description, Offer
+
+UNFINISHED = "???"
+_AUTH = {
+    "none": 'kind = "none"',
+    "bearer": 'kind = "bearer", token = "env:{prefix}_TOKEN"',
+    "api_key": 'kind = "api_key", header = "X-Api-Key", key = "env:{prefix}_KEY"',
+    "basic": 'kind = "basic", user = "env:{prefix}_USER", password = "env:{prefix}_PASSWORD"',
+    "oauth2": 'kind = "oauth2", token_url = "env:{prefix}_TOKEN_URL", client_id = "env:{prefix}_CLIENT", client_secret = "env:{prefix}_SECRET"',
+}
+_ITEM = "_item"
+_DAY = datetime(2026, 1, 5, 17, 0, tzinfo=HANOI)
+_NOTHING_IN_IT = "a-message-with-nothing-in-it-is-refused"
+
+
+@dataclass
+class Document:
+    """One kind of message, one way. `offer`: the call it goes by; `sample`: what they showed of it."""
+
+    type: str
+    sample: Any = None
+    offer: Offer | None = None
+    path: str | None = None
+
+
+@dataclass
+class Agency:
+    """`files` by their path in the home folder, new ones; `routes` is what is put behind the rows there are."""
+
+    id: str
+    home: Path
+    config: Path
+    files: dict[Path, str | bytes] = field(default_factory=dict)
+    routes: str = ""
+    mappings: list[str] = field(default_factory=list)
+    secrets: list[str] = field(default_factory=list)
+    says: bool = False
+
+    @property
+    def partner_file(self) -> Path:
+        return self.config / "partners" / f"{self.id}.toml"
+
+    def write(self) -> Iterator[Path]:
+        """Each file as it is written. Raises `Misconfigured`, before anything is, for one that is there already."""
+        there = [file for file in self.files if file.exists()]
+        if there:
+            words = "đã có, không ghi đè · there already, nothing is overwritten"
+            raise Misconfigured(f"{', '.join(map(str, there))}: {words}")
+        for file, content in self.files.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content if isinstance(content, bytes) else content.encode())
+            yield file
+        if self.routes:
+            routes = self.config / "routes.toml"
+            with routes.open("a", encoding="utf-8") as out:
+                out.write(self.routes)
+            yield routes
+
+    def unfinished(self) -> Iterator[tuple[Path, int, str]]:
+        """File, line number and line of all that a person must finish."""
+        for file, content in self.files.items():
+            for number, line in enumerate(content.splitlines() if isinstance(content, str) else (), start=1):
+                if UNFINISHED in line:
+                    yield file, number, line.strip()
+
+
+def begin(
+    home: Path,
+    id: str,
+    *,
+    name: str,
+    name_en: str,
+    speaks: str,
+    describes: Path | None,
+    url: str | None,
+    auth: str | None,
+    gets: Sequence[str],
+    paths: Sequence[str],
+    says: Sequence[str],
+    organisations: Sequence[str],
+    procedures: Sequence[str],
+) -> Agency:
+    """Raises `Misconfigured` for anything that cannot be: a type, a sample, a description, an operation, an id that is taken."""
+    config = Config(home)
+    if config.folder != home / "config":
+        words = "chưa có thư mục config/ của riêng; chép của bản cài đặt · no config/ of its own; copy the shipped one"
+        raise Misconfigured(f"{home}: {words}: cp -r {config.folder} {home / 'config'}")
+    made = Agency(id, home, config.folder, says=bool(says))
+    told = _described(speaks, describes)
+    wanted = [_wanted(one, told, path) for one, path in _with_paths(gets, paths, speaks)]
+    sent = [_wanted(one, None, None) for one in says]
+    if speaks == "soap" and sent:
+        words = "cơ quan gọi ta bằng SOAP qua /soap/v1/dossiers, không cần ánh xạ (docs/soap.md); bỏ --says"
+        raise Misconfigured(f"{words} · an agency that calls us by SOAP uses /soap/v1/dossiers: leave --says out")
+    prefix = id.replace("-", "_").upper()
+    head = _head(made, name, name_en, speaks, sent, organisations)
+    place = url or (told.url if told else "")
+    settings = [f'url = "env:{prefix}_URL|{place}"', f"auth = {{ {_AUTH[auth or 'none'].format(prefix=prefix)} }}"]
+    if told and describes and speaks == "soap":
+        settings.insert(0, f'wsdl = "wsdl/{id}/{describes.name}"')
+        for file in told.files:
+            inside = file.resolve().relative_to(describes.resolve().parent)
+            made.files[config.folder / "wsdl" / id / inside] = file.read_bytes()
+    rows = [_call(speaks, one) for one in wanted] + [_hook(made, one) for one in sent]
+    mappings = [_mapping(made, one, config) for one in wanted] + [_mapping(made, one, None) for one in sent]
+    text = "\n".join([head, "[settings]", *settings, _later(speaks), *rows, *(m for m in mappings if m)])
+    made.secrets = sorted({name for part in text.split('"env:')[1:] if "|" not in (name := part.split('"')[0])})
+    made.files = {made.partner_file: text, **made.files}
+    if wanted:
+        made.routes = _route(name, id, wanted, organisations, procedures)
+    _prove(made, speaks, text)
+    return made
+
+
+def _described(speaks: str, file: Path | None) -> Description | None:
+    if file is None:
+        return None
+    points = {point.name: point for point in entry_points(group="lienthong.connectors")}
+    read = points[speaks].load().describe
+    found: Description = read(file)
+    return found
+
+
+def _with_paths(gets: Sequence[str], paths: Sequence[str], speaks: str) -> Iterator[tuple[str, str | None]]:
+    if len(paths) > len(gets):
+        raise Misconfigured("--path nhiều hơn --gets · there are more --path than --gets")
+    for number, one in enumerate(gets):
+        usual = "/" + one.partition("=")[0].lower() if speaks == "rest" else None
+        yield one, paths[number] if number < len(paths) else usual
+
+
+def _wanted(told: str, description: Description | None, path: str | None) -> Document:
+    kind, _, shown = told.partition("=")
+    if kind not in TYPES:
+        raise Misconfigured(f"{kind!r} không phải loại bản tin · is no message type; có · known: {', '.join(TYPES)}")
+    offers = {offer.name: offer for offer in description.offers} if description else {}
+    if shown in offers:
+        return Document(kind, offers[shown].sample, offers[shown])
+    if not shown:
+        return Document(kind, path=path)
+    if not Path(shown).is_file():
+        known = f"; thao tác · operations: {', '.join(offers)}" if offers else ""
+        raise Misconfigured(f"{shown}: không có tệp này · no such file{known}")
+    return Document(kind, read_sample(Path(shown)), path=path)
+
+
+def _head(
+    made: Agency, name: str, name_en: str, speaks: str, sent: Sequence[Document], organisations: Sequence[str]
+) -> str:
+    sends = [one.type for one in sent]
+    lines = [
+        f"# {name} · {name_en}. Mọi thiết lập · every setting: connectors/{speaks}/README.md",
+        f"id = {_text(made.id)}",
+        f"name = {_text(name)}",
+        f"name_en = {_text(name_en)}",
+        f'connector = "{speaks}"',
+        "enabled = false                       # true khi đã thử xong · once it was tried; rồi · then: lienthong reload",
+        f"sends = {json.dumps(sends)}",
+        'reads = "own"',
+    ]
+    if organisations:
+        lines.append(f"organisations = {json.dumps(list(organisations))}")
+    return "\n".join(lines) + "\n"
+
+
+def _later(speaks: str) -> str:
+    pointer = "/Ma" if speaks == "soap" else "/code"
+    return f"""# Khi không rõ họ đã nhận chưa: gửi lại có bị trùng không? Nếu không · when in doubt: if sending twice changes nothing there:
+# repeat_is_harmless = true            # nếu hỏi được họ · if they can be asked: [settings.find]
+
+# Trong câu trả lời của họ, mã và lời nằm ở đâu · where their answers carry a code and words:
+# [settings.answer]
+# code = "{pointer}"
+# text = "{pointer.replace("Ma", "ThongBao").replace("code", "message")}"
+# Mỗi mã nghĩa là gì · what each code means:
+# [[settings.rule]]
+# code = ["0"]
+# outcome = "delivered"                # delivered | duplicate | try_later | ask_first | rejected
+# why = "Tài liệu của họ, mục … · their document, section …"
+"""
+
+
+def _call(speaks: str, one: Document) -> str:
+    row = dict(one.offer.row) if one.offer else {"method": "POST", "path": one.path or "/"}
+    if speaks == "soap" and one.offer is None:
+        raise Misconfigured(
+            f"--gets {one.type}: cần tên thao tác trong WSDL · name the operation of the WSDL: {one.type}=OPERATION"
+        )
+    lines = [f"{key} = {_text(value)}" for key, value in row.items()]
+    return "\n".join(["[[settings.call]]", f"type = [{_text(one.type)}]", *lines, ""])
+
+
+def _hook(made: Agency, one: Document) -> str:
+    if one.sample is None:
+        raise Misconfigured(
+            f"--says {one.type}: cần một mẫu; bản tin chuẩn thì họ gọi /api/v1 · wants a sample; canonical messages go to /api/v1"
+        )
+    word = "".join("-" + c.lower() if c.isupper() else c for c in one.type).strip("-")
+    lines = [
+        "[[settings.hook]]",
+        f'name = "{word[:30]}"                # họ gọi · they call: POST /hooks/{made.id}/{word}',
+        f'path = "{word}"',
+        f"mapping = [{_text(_mapping_name(made, one))}]",
+        f'with = {{ {_ITEM} = "{{$item}}" }}         # tên ta đặt cho bản tin ấy · the name by which we know it',
+        '# id = "/ma"                         # trường đặt tên cho một bản tin của họ · the field that names a message of theirs',
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _mapping(made: Agency, one: Document, config: Config | None) -> str:
+    """The mapping's folder, and for what goes out its table in the partner file. `config`: it goes out."""
+    if one.sample is None:
+        return ""
+    name = _mapping_name(made, one)
+    folder = made.config / "mappings" / name
+    if config:
+        drafted = engine().draft(one.sample, source=f"view({one.type})")
+        drafted = {file: text for file, text in drafted.items() if not file.startswith("samples/")}
+        if one.offer is not None and one.offer.schema:
+            drafted["out.schema.json"] = _json(one.offer.schema)
+    else:
+        drafted = dict(engine().draft({**one.sample, _ITEM: "ban-tin-0001"}, to=one.type))
+        drafted["map.yaml"] = _named_by_us(drafted["map.yaml"])
+    made.files |= {folder / file: text for file, text in drafted.items()}
+    if config:
+        made.files[folder / "their-sample.json"] = _json(one.sample)
+        view = _view(one.type, Setup(config).codes)
+        if view is not None:
+            made.files[folder / "samples" / "a-dossier-of-an-invented-day" / "in.json"] = _json(view)
+            made.files[folder / "samples" / _NOTHING_IN_IT / "in.json"] = _json(_emptied(view))
+    else:
+        made.files[folder / "samples" / _NOTHING_IN_IT / "in.json"] = _json({})
+    made.mappings.append(name)
+    return f"[mappings.{one.type}]\nmessage = {_text(name)}\n" if config else ""
+
+
+def _named_by_us(sheet: str) -> str:
+    """A message of theirs is known by what the hook calls it, unless the sample has told better."""
+    named = re.sub(r"(?m)^  id: \?\?\?.*$", f"  id: {_ITEM}", sheet)
+    return re.sub(rf"(?m)^  {_ITEM}: \?\?\?.*\n", "", named) if named != sheet else sheet
+
+
+def _mapping_name(made: Agency, one: Document) -> str:
+    return f"{made.id.replace('-', '_')}_{''.join('_' + c.lower() if c.isupper() else c for c in one.type).strip('_')}"
+
+
+def _view(kind: str, codes: Codes) -> dict[str, Any] | None:
+    """Of such a message of an invented day, the one that says most; None when no day has one."""
+    told: dict[str, list[Message]] = {}
+    views = []
+    for seq, piece in enumerate(day(60, _DAY, codes), start=1):
+        checked = TYPES[piece.body["type"]].model_validate(piece.body)
+        body: Mapping[str, Any] = checked.model_dump(mode="json", exclude_none=True)
+        message = Message(
+            seq, name_message("one-stop", body["id"], piece.at), "one-stop", body["id"], body["type"], body["dossier"],
+            datetime.fromisoformat(body["event_time"]), piece.at, body, piece.held,
+        )  # fmt: skip
+        earlier = told.setdefault(message.dossier, [])
+        if message.type == kind and piece.held is None:
+            views.append(build_view(message, earlier, _link))
+        earlier.append(message)
+    return max(views, key=lambda view: len(_json(view)), default=None)
+
+
+def _link(file: Mapping[str, Any], _message: Message) -> str:
+    return f"https://cong.example.gov.vn/files/{file['sha256']}"
+
+
+def _emptied(view: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with nothing in it but what every message has."""
+    made = copy.deepcopy(dict(view))
+    made["message"] = {name: view["message"][name] for name in ("type", "id", "dossier", "event_time")}
+    made["dossier"] = None
+    return made
+
+
+def _route(
+    name: str,
+    id: str,
+    wanted: Sequence[Document],
+    organisations: Sequence[str],
+    procedures: Sequence[str],
+) -> str:
+    when: dict[str, list[str]] = {"type": [one.type for one in wanted]}
+    when |= {"organisation": list(organisations)} if organisations else {}
+    when |= {"procedure": list(procedures)} if procedures else {}
+    inside = ", ".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in when.items())
+    return f"\n[[route]]\nname = {_text(f'Đến {name}')}\nwhen = {{ {inside} }}\nto = [{_text(id)}]\n"
+
+
+def _prove(made: Agency, speaks: str, text: str) -> None:
+    """What is written must be taken. Secrets are invented for this; their names must not be."""
+    table = tomllib.loads(text)
+    row = parse(PartnerFile, table, made.partner_file)
+    for raw in tomllib.loads(made.routes).get("route", []):
+        parse(Route, raw, made.config / "routes.toml")
+    from gateway.cli.trial import check_settings
+
+    check_settings(speaks, row.settings, str(made.partner_file))
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
