@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CODE = "000.00.01.H99-260105-0001"
 OFFICER = {"name": "Trần Thị Ví Dụ", "unit": "Phòng Một cửa"}
 NOWHERE = "http://127.0.0.1:9"
-PARTNERS = {"trunk": "edxml", "axis": "msync", "opencps": "opencps"}
+PARTNERS = {"trunk": "edxml", "axis": "msync", "opencps": "opencps", "profiles": "bttt_profile"}
 SECRETS = {
     "LIENTHONG_TRUNK_URL": NOWHERE,
     "LIENTHONG_TRUNK_SECRET": "mat-thu",
@@ -32,11 +32,15 @@ SECRETS = {
     "LIENTHONG_OPENCPS_URL": NOWHERE,
     "LIENTHONG_OPENCPS_USERNAME": "mot-cua",
     "LIENTHONG_OPENCPS_PASSWORD": "mat-thu",
+    **{f"LIENTHONG_PROFILES_{name}_URL": NOWHERE for name in ("TOKEN", "LIST", "DETAIL", "ACK", "PROFILE", "STATUS")},
+    "LIENTHONG_PROFILES_CLIENT": "tinh-mau",
+    "LIENTHONG_PROFILES_SECRET": "mat-thu",
 }
 COUNTS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "trunk": lambda book: [row["documentId"] for row in book["sent"]],
     "axis": lambda book: list(book["documents"]),
     "opencps": lambda book: list(book["dossiers"]),
+    "profiles": lambda book: [row["source_id"] for row in book["steps"]],
 }
 
 
@@ -46,6 +50,11 @@ def addresses(partner: str, url: str) -> dict[str, str]:
         "trunk": {"LIENTHONG_TRUNK_URL": f"{url}/vxp"},
         "axis": {"LIENTHONG_MSYNC_URL": url, "LIENTHONG_MSYNC_TOKEN_URL": f"{url}/token"},
         "opencps": {"LIENTHONG_OPENCPS_URL": f"{url}/o/rest/v2"},
+        "profiles": {
+            name: f"{url}/{name.split('_')[2].lower()}"
+            for name in SECRETS
+            if name.startswith("LIENTHONG_PROFILES_") and name.endswith("_URL")
+        },
     }.get(partner, {})
 
 
@@ -53,6 +62,14 @@ def trunk_dossier(number: int) -> dict[str, Any]:
     """A dossier with a file, received."""
     paper = {"id": "1", "name": "to-khai.pdf", "sha256": "5f" * 32, "media_type": "application/pdf"}
     return dossier(number, attachments=[paper])
+
+
+def profile_dossier(number: int) -> dict[str, Any]:
+    """A dossier that came from the Ministry's exchange: it is told every step of it."""
+    code = f"000.00.01.H99-260105-{number:04d}"
+    reference = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+    facts = {"bttt:source_id": code, "bttt:ref_code": reference, "bttt:from_unit_code": "G99.DVC"}
+    return dossier(number, facts=facts)
 
 
 def add_partner(home: Path, partner: str) -> Path:

@@ -118,7 +118,9 @@ class Client:
             http=reply.status,
             code=NOT_JSON if answer is None else str(answer.get("errorCode", "")),
             text=words if isinstance(words, str) else "",
-            answer="" if call in ("list", "detail") else reply.excerpt(),  # a profile names people: it is kept with its message
+            answer=""
+            if call in ("list", "detail")
+            else reply.excerpt(),  # a profile names people: it is kept with its message
             again=again,
             retry_after=reply.retry_after(),
         )

@@ -22,8 +22,10 @@ from gateway.errors import DeliveryError, Fault, Refused, Rejected
 from gateway.ports import Desk, Page, Submission
 
 FOR_A_PERSON = "for-a-person"
+_NO_NUMBER = Fault("", "list-row", "dòng danh sách thiếu profileId", "the row has no profileId")
 _NOTHING = "nothing"
-_WAITS_FOR_PAPERS, _DONE = 5, 9
+_AMENDED, _RESULT = "CAPNHAT", "KETQUA"
+_WAITS_FOR_PAPERS = 5
 _CONTENT, _EFORM = "content_transfer_encoded", "data_eform"
 _LONGEST_FACT = 2000
 
@@ -48,10 +50,16 @@ class Mailbox:
         items: list[Submission] = []
         for number, row in rows:
             self._seen.add(number)
+            if not _is_whole(row):
+                items.append(self._unread(number, {"row": row}, [_NO_NUMBER]))
+                continue
             try:
                 found = self._submissions(number, row, self._client.detail(number))
             except Rejected as refusal:  # they give it no more: its sender must send it again
-                words = f"trục không đưa hồ sơ này ra: mã {refusal.code}", f"the exchange does not give it: code {refusal.code}"
+                words = (
+                    f"trục không đưa hồ sơ này ra: mã {refusal.code}",
+                    f"the exchange does not give it: code {refusal.code}",
+                )
                 found = [self._unread(number, {"row": row}, [Fault("", "not-given", *words)])]
             except DeliveryError as trouble:
                 self._trouble = self._trouble or trouble
@@ -77,8 +85,7 @@ class Mailbox:
         return True
 
     def _next_rows(self, skip: set[str]) -> Sequence[tuple[str, Any]]:
-        rows = [row for row in self._client.waiting() if isinstance(row, dict) and row.get("profileId") is not None]
-        keyed = [(str(row["profileId"]), row) for row in rows]
+        keyed = [(str(row["profileId"]) if _is_whole(row) else _digest(row), row) for row in self._client.waiting()]
         return [(number, row) for number, row in keyed if number not in skip][: self._settings.page_size]
 
     def _submissions(self, number: str, row: Mapping[str, Any], profile: dict[str, Any]) -> Sequence[Submission]:
@@ -86,7 +93,7 @@ class Mailbox:
         kept: dict[str, Any] = {"row": row}
         try:
             files, kept["profile"] = self._parked(profile)
-            document = self._document(number, kept["profile"], files)
+            document = {**self._document(number, kept["profile"], files), "sent_at": str(row.get("createTime") or "")}
             return [
                 Submission(body["id"], body, _written(kept), mapping=mapping)
                 for mapping, asked in self._asked(kept["profile"], document)
@@ -103,7 +110,11 @@ class Mailbox:
         if agency is None:
             words = f"chưa khai cơ quan {told} trong agencies", f"no agency {told} among the settings' agencies"
             raise Refused.of("/org_impl_code", "unknown-agency", *words)
-        facts = {f"bttt:{name}": value for name, value in profile.items() if isinstance(value, str) and 0 < len(value) <= _LONGEST_FACT}
+        facts = {
+            f"bttt:{name}": value
+            for name, value in profile.items()
+            if isinstance(value, str) and 0 < len(value) <= _LONGEST_FACT
+        }
         return {
             "number": number,
             "profile": profile,
@@ -124,16 +135,20 @@ class Mailbox:
             known = self._desk.dossier(str(profile.get("source_id")))
             return [(self._settings.dossier_mapping, {**document, **self._beginning(told, known)})]
         if not isinstance(ours, int):
-            words = f"{field} {told or 'trống'} phải do người xem quyết định", f"{field} {told or 'empty'}: a person decides"
+            words = (
+                f"{field} {told or 'trống'} phải do người xem quyết định",
+                f"{field} {told or 'empty'}: a person decides",
+            )
             raise Refused.of(f"/{field}", FOR_A_PERSON, *words)
         step = (self._settings.step_mapping, {**document, "status": ours})
-        results = [(self._settings.result_mapping, document)] if ours == _DONE and document["files"] else []
+        papers = [file for file in document["files"] if file["id"] != _EFORM] if told == _RESULT else []
+        results = [(self._settings.result_mapping, {**document, "files": papers})] if papers else []
         return [*results, step]
 
     def _beginning(self, told: str, known: Mapping[str, Any] | None) -> dict[str, Any]:
         """Where the dossier starts. Amended it may be only while it waits for papers. Raises `Refused`."""
         waits = known is not None and known["status"] == _WAITS_FOR_PAPERS
-        if told == "CAPNHAT" and not waits:
+        if told == _AMENDED and not waits:
             words = "CAPNHAT của hồ sơ không chờ bổ sung", "CAPNHAT of a dossier that waits for no papers"
             raise Refused.of("/status", FOR_A_PERSON, *words)
         received_at = known["received_at"] if known is not None and waits else None
@@ -150,11 +165,15 @@ class Mailbox:
             form = {"id": _EFORM, "attachment_name": "Tờ khai điện tử (data_eform)"}
             files.append({**form, **self._kept(profile[_EFORM], f"/{_EFORM}")})
         if rows:
-            kept["profileAttachments"] = [{k: v for k, v in row.items() if k != _CONTENT and v is not None} for row in rows]
+            kept["profileAttachments"] = [
+                {k: v for k, v in row.items() if k != _CONTENT and v is not None} for row in rows
+            ]
         return files, kept
 
     def _claimed(self, row: Mapping[str, Any], number: int) -> dict[str, Any]:
-        about = {name: value for name, value in row.items() if name not in (_CONTENT, "profile_id") and value is not None}
+        about = {
+            name: value for name, value in row.items() if name not in (_CONTENT, "profile_id") and value is not None
+        }
         about["id"] = str(row.get("id") or number + 1)
         if row.get(_CONTENT):
             about.pop("attachment_file_url", None)
@@ -173,13 +192,20 @@ class Mailbox:
         return {"sha256": self._desk.keep(content, media_type), "media_type": media_type}
 
     def _unread(self, number: str, kept: Mapping[str, Any], faults: Sequence[Fault]) -> Submission:
-        digest = hashlib.sha256(_written([kept, [f.code + f.pointer for f in faults]])).hexdigest()[:12]
-        name = f"bttt-{number}-unread-{digest}"
+        name = f"bttt-{number}-unread-{_digest([kept, [f.code + f.pointer for f in faults]])}"
         return Submission(name, None, _written(kept), mapping=self._settings.dossier_mapping, problem=tuple(faults))
 
 
 def _is_unreadable(submission: Submission) -> bool:
     return submission.body is None and all(fault.code != FOR_A_PERSON for fault in submission.problem)
+
+
+def _is_whole(row: Any) -> bool:
+    return isinstance(row, dict) and isinstance(row.get("profileId"), int | str)
+
+
+def _digest(kept: Any) -> str:
+    return hashlib.sha256(_written(kept)).hexdigest()[:12]
 
 
 def _written(kept: Any) -> bytes:

@@ -26,7 +26,9 @@ class Profiles:
         """One call. The receipt's reference is the profile's ref_code."""
         call = _call_of(parcel)
         if call is None:
-            return Receipt("nothing-to-send", "Ánh xạ không có gì gửi trục của Bộ · nothing for the Ministry's exchange")
+            return Receipt(
+                "nothing-to-send", "Ánh xạ không có gì gửi trục của Bộ · nothing for the Ministry's exchange"
+            )
         document = self._complete(call, parcel)
         verdict, words = self._client.send(call, document, again=parcel.in_doubt)
         return Receipt("0", words, document["ref_code"], duplicate=verdict.outcome == "duplicate")

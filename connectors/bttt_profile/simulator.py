@@ -13,7 +13,14 @@ from uuid import UUID
 
 from gateway.simulation import Request, Response, Twin
 
-PATHS = {"token": "/token", "list": "/list", "detail": "/detail", "ack": "/ack", "profile": "/profile", "status": "/status"}
+PATHS = {
+    "token": "/token",
+    "list": "/list",
+    "detail": "/detail",
+    "ack": "/ack",
+    "profile": "/profile",
+    "status": "/status",
+}
 WORDS = {
     "0": "Thành công",
     "1": "Thiếu from_unit_code",
@@ -33,12 +40,13 @@ WORDS = {
 }
 _WORDS_OF_STATUS = ("TIEPNHAN", "CAPNHAT", "RUT", "TUCHOI", "KETQUA", "THANHTOAN")
 _MOST_ATTEMPTS = 5
+_AT = "2026/01/05 08:20:00"
 
 
 class ProfileTwin(Twin):
     """`settings`: client_id, client_secret, token_life in seconds, unit_code (ours), units (whom it knows).
 
-    Acts: ``{"put": {profile fields}}`` puts a profile into our mailbox, see `profile_of`; ``{"raw": {anything}}`` puts it as it is;
+    Acts: ``{"put": {profile fields}}`` puts a profile into our mailbox, see `profile_of`; `at` is when; ``{"raw": {anything}}`` puts it as it is;
     ``{"expire": true}`` forgets the tokens.
     """
 
@@ -56,7 +64,7 @@ class ProfileTwin(Twin):
         self._tokens_given = 0
         self._profiles: dict[str, Any] = {}
         self._attempts: dict[str, int] = {}
-        self._listed: dict[str, None] = {}
+        self._listed: dict[str, str] = {}  # when it was put there
         self._acknowledged: list[list[str]] = []
         self._taken: list[dict[str, Any]] = []
         self._steps: list[dict[str, Any]] = []
@@ -67,6 +75,9 @@ class ProfileTwin(Twin):
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if self._tokens.get(token, 0) <= monotonic():
             return Response(401, "Invalid Credentials")
+        return self._answer_known(request)
+
+    def _answer_known(self, request: Request) -> Response:
         match (request.method, request.path):
             case "GET", "/list":
                 return self._list(request)
@@ -90,8 +101,8 @@ class ProfileTwin(Twin):
         if request.query != {"unit_code": self._unit}:
             return _said("3")
         rows = [
-            {"profileId": int(number), "toUnitCode": self._unit, "createTime": "2026/01/05 08:20:00", "status": "inbox"}
-            for number in self._listed
+            {"profileId": int(number), "toUnitCode": self._unit, "createTime": at, "status": "inbox"}
+            for number, at in self._listed.items()
         ]
         return _said("0", profileReceivers=rows)
 
@@ -140,7 +151,8 @@ class ProfileTwin(Twin):
     def act(self, order: Mapping[str, Any]) -> Any:
         match dict(order):
             case {"put": dict(fields)}:
-                return self._put(profile_of(**fields))
+                at = fields.pop("at", _AT)
+                return self._put(profile_of(**fields), at)
             case {"raw": profile}:
                 return self._put(profile)
             case {"expire": True}:
@@ -150,10 +162,10 @@ class ProfileTwin(Twin):
     def expire(self) -> None:
         self._tokens.clear()
 
-    def _put(self, profile: Any) -> str:
+    def _put(self, profile: Any, at: str = _AT) -> str:
         number = str(len(self._profiles) + 1)
         self._profiles[number] = profile
-        self._listed[number] = None
+        self._listed[number] = at
         return number
 
     def book(self) -> dict[str, Any]:
@@ -225,8 +237,8 @@ def _is_whole(file: Mapping[str, Any]) -> bool:
 
 def _is_uuid(text: Any) -> bool:
     try:
-        return str(UUID(text)) == text
-    except (AttributeError, TypeError, ValueError):
+        return isinstance(text, str) and str(UUID(text)) == text
+    except ValueError:
         return False
 
 
@@ -241,4 +253,6 @@ def _is_moment(text: Any) -> bool:
 
 
 def _said(code: str, **more: Any) -> Response:
-    return Response(body={"status": "OK" if code == "0" else "FAIL", "errorCode": int(code), "errorDesc": WORDS[code], **more})
+    return Response(
+        body={"status": "OK" if code == "0" else "FAIL", "errorCode": int(code), "errorDesc": WORDS[code], **more}
+    )

@@ -27,6 +27,7 @@ from gateway.xml import read_xml
 _STRAY = re.compile(rb"\A[^<]{0,1024}(?=<\?xml\s)")
 _NOTHING = "nothing"
 FOR_A_PERSON = "for-a-person"
+_NO_NUMBER = Fault("", "list-row", "dòng danh sách thiếu docId", "the row has no docId")
 
 
 class Mailbox:
@@ -51,6 +52,9 @@ class Mailbox:
         items: list[Submission] = []
         for number, row in rows:
             self._seen.add(number)
+            if "docId" not in row:
+                items.append(self._unread(number, {"row": row}, [_NO_NUMBER]))
+                continue
             try:
                 raw = self._client.fetch(number)
             except DeliveryError as trouble:
@@ -79,7 +83,7 @@ class Mailbox:
 
     def _next_rows(self, skip: set[str]) -> Sequence[tuple[str, Mapping[str, Any]]]:
         rows = [row for kind in KINDS for row in self._client.received(kind, self._desk.now())]
-        keyed = [(str(row["docId"]), row) for row in rows if row.get("docId")]
+        keyed = [(str(row["docId"]) if "docId" in row else _digest(row), row) for row in rows]
         return [(number, row) for number, row in keyed if number not in skip][: self._settings.page_size]
 
     def _submission(self, number: str, row: Mapping[str, Any], raw: bytes) -> Sequence[Submission]:
@@ -137,8 +141,7 @@ class Mailbox:
         }
 
     def _unread(self, number: str, kept: Mapping[str, Any], faults: Sequence[Fault]) -> Submission:
-        digest = hashlib.sha256(_written([kept, [f.code + f.pointer for f in faults]])).hexdigest()[:12]
-        name = f"edxml-{number}-unread-{digest}"
+        name = f"edxml-{number}-unread-{_digest([kept, [f.code + f.pointer for f in faults]])}"
         return Submission(name, None, _written(kept), mapping=self._settings.status_mapping, problem=tuple(faults))
 
 
@@ -149,6 +152,10 @@ def _is_unreadable(submission: Submission) -> bool:
 def _for_a_person(pointer: str, what: str, what_en: str) -> Refused:
     words = f"{what} phải do người xem quyết định", f"{what_en}: a person decides"
     return Refused.of(pointer, FOR_A_PERSON, *words)
+
+
+def _digest(kept: Any) -> str:
+    return hashlib.sha256(_written(kept)).hexdigest()[:12]
 
 
 def _written(kept: Any) -> bytes:

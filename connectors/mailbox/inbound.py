@@ -150,7 +150,8 @@ class Boxes:
     def _check(self, box: Box, what: str, told: Told) -> None:
         if 200 <= told.http < 300 and told.readable and (not box.ok or told.code in box.ok):
             return
-        words = f"{box.name}: {what}: HTTP {told.http} {told.code} {told.text[:160]}".strip()
+        said = told.text[:160] if told.readable else ""  # a page that nobody could read may name anybody
+        words = f"{box.name}: {what}: HTTP {told.http} {told.code} {said}".strip()
         raise TryLater(words, code=told.code or str(told.http), retry_after=told.retry_after)
 
 

@@ -25,7 +25,7 @@ class Dossiers:
 
     def deliver(self, parcel: Parcel) -> Receipt:
         """The calls that are still to be made. The receipt's reference is the dossier's referenceUid."""
-        dossier, step = (parcel.documents.get(name) for name in ("dossier", "step"))
+        dossier, step = parcel.documents.get("dossier"), _step_of(parcel)
         if dossier is None and step is None:
             return Receipt("nothing-to-send", "Ánh xạ không có gì gửi OpenCPS · nothing for OpenCPS")
         reference = reference_of(parcel.message.dossier)
@@ -39,7 +39,7 @@ class Dossiers:
 
     def find(self, parcel: Parcel) -> Found:
         """A dossier and its files replace themselves, so they may go again: ABSENT. Whether a step was taken the status tells."""
-        step = parcel.documents.get("step")
+        step = _step_of(parcel)
         goal = self._goal(step["occasion"]) if step is not None else None
         if goal is None:
             return Found.ABSENT
@@ -117,3 +117,9 @@ class Dossiers:
         if action is not None:
             return str(action.leads_to)
         return "cancelling" if occasion == "withdrawn" else None
+
+
+def _step_of(parcel: Parcel) -> Mapping[str, Any] | None:
+    """The step, where there is an occasion for one."""
+    step: Mapping[str, Any] | None = parcel.documents.get("step")
+    return step if step is not None and "occasion" in step else None

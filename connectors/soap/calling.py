@@ -9,14 +9,14 @@ from typing import Any
 
 from lxml import etree
 
-from connectors.soap.client import Client, Heard
+from connectors.soap.client import Client, Heard, Operation
 from connectors.soap.settings import Call, Header, Settings, SoapReading
 from gateway.dialect.calling import inlined
 from gateway.dialect.pointers import text_at
 from gateway.dialect.reading import UNREADABLE, Told
 from gateway.dialect.template import Fields, fill_all
 from gateway.dialect.unwrap import unwrap, wrap
-from gateway.errors import Refused
+from gateway.errors import Misconfigured, Refused
 from gateway.soap.names import Version
 
 _WORDS_MOST = 2000
@@ -36,7 +36,15 @@ class Calls:
     def __init__(self, client: Client, settings: Settings, named: Sequence[Call]) -> None:
         self._client = client
         self._settings = settings
-        self._operations = {(call.operation, call.port): client.operation(call.operation, call.port) for call in named}
+        self._operations: dict[tuple[str, str | None], Operation] = {}
+        wrong: dict[str, None] = {}
+        for call in named:
+            try:
+                self._operations[call.operation, call.port] = client.operation(call.operation, call.port)
+            except Misconfigured as error:  # told with those of the other calls
+                wrong[str(error)] = None
+        if wrong:
+            raise Misconfigured("\n".join(wrong))
 
     def make(
         self,

@@ -28,7 +28,8 @@ class Soap:
         self._settings = settings
         finds = [find for find in (settings.find, *(row.find for row in settings.call)) if find is not None]
         checks = [settings.check] if settings.check is not None else []
-        self._calls = Calls(client, settings, [*settings.call, *finds, *checks])
+        feeds = [feed.ask for feed in settings.poll]  # looked up with the rest, so that `check` tells of them all
+        self._calls = Calls(client, settings, [*settings.call, *finds, *checks, *feeds])
         rows = [
             {"why": f"{place}: settings, rule {number}", **row} for number, row in enumerate(settings.rule, start=1)
         ]

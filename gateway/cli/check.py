@@ -173,7 +173,13 @@ def _has_ledger(config: Config) -> bool:
 
 
 def _check_connectors(gateway: Gateway) -> Iterator[str]:
-    """Every settings table fits its connector, and every message that a route may bring has the documents that the connector wants."""
+    """Every settings table fits its connector, and every message that a route may bring has the documents that the connector wants.
+
+    And each connector takes up its work: files that the settings name are there, and fit.
+    """
+    from gateway.flow.desk import OpenDesk
+    from gateway.flow.renewal import prove
+
     known = set(gateway.config.partners)
     for route in gateway.config.routes:
         for name in route.to:
@@ -194,6 +200,10 @@ def _check_connectors(gateway: Gateway) -> Iterator[str]:
                     f"config/partners/{name}.toml: mappings.{kind}: {', '.join(sorted(strange))}: kết nối {partner.connector} không có tài liệu này; "
                     f"có · the connector has no such document; known: {', '.join(known_here) or '–'}"
                 )
+    try:
+        prove(gateway, lambda name: OpenDesk(gateway, gateway.config.partners[name]))
+    except Misconfigured as wrong:
+        yield from str(wrong).splitlines()
 
 
 def _check_leg(gateway: Gateway, name: str, route: str, types: list[str]) -> Iterator[str]:

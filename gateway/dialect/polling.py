@@ -163,8 +163,9 @@ class Polling(Generic[F]):
             raise Unclassified(f"{feed.name}: {refused}", code="template") from refused
         good = 200 <= told.http < 300 and told.readable and (not feed.ok or told.code in feed.ok)
         if not good and told.http not in feed.nothing:
+            words = told.text[:160] if told.readable else ""  # a page that nobody could read may name anybody
             raise TryLater(
-                f"{feed.name}: HTTP {told.http} {told.code} {told.text[:160]}".strip(),
+                f"{feed.name}: HTTP {told.http} {told.code} {words}".strip(),
                 code=told.code or str(told.http),
                 retry_after=told.retry_after,
             )

@@ -731,6 +731,20 @@ def test_an_answer_that_is_no_list_stops_loudly() -> None:
     serve.stop()
 
 
+def test_a_row_without_a_number_is_kept_with_its_fault_and_cannot_be_acknowledged() -> None:
+    class Odd(EdxmlTwin):
+        def _list(self, operation: str, kind: str) -> list[dict[str, str]]:
+            return [{"messageType": kind}]
+
+    odd = Odd()
+    serve = Serve(odd)
+    serve.start()
+    items = [item for page in read_all(mailbox(serve)) for item in page.items]
+    serve.stop()
+    assert [codes(item) for item in items] == [["list-row"], ["list-row"]]
+    assert odd.book()["acknowledged"] == []
+
+
 def test_the_same_document_has_the_same_name_however_often_it_is_fetched(serve: Serve, twin: EdxmlTwin) -> None:
     twin.act({"answer": {"dossier": CODE}})
     first, again = (mailbox(serve).poll(None).items for _ in range(2))

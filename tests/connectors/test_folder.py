@@ -7,6 +7,7 @@ import json
 import os
 import tomllib
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from connectors.folder import FOLDER, connector
-from connectors.folder import outbound as outbound_module
 from connectors.folder.inbound import Pickup, pickup_of
 from connectors.folder.outbound import OURS, Drop
 from connectors.folder.settings import Settings
@@ -27,6 +27,7 @@ from tests import generic
 from tests.connectors.replay import DOSSIER, parcel
 from tests.unit.test_dialect_feeds import Desk
 
+STEPS = import_module("connectors.folder.outbound")
 OUTCOMES = Outcomes.load(FOLDER / "outcomes.toml")
 KEY = "0199aa00-0000-7000-8000-000000000001"
 NAME = f"{DOSSIER}_{KEY}.json"
@@ -86,22 +87,22 @@ class Stopped(Exception):
 def test_wherever_the_process_dies_the_file_is_there_once_in_the_end(
     shared: Path, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, real = drop(shared), (os.rename, outbound_module.sync, os.fsync)
+    out, rename = drop(shared), os.rename
 
     def die(*_: Any) -> None:
         raise Stopped
 
     def rename_and_die(old: Any, new: Any) -> None:
-        real[0](old, new)
+        rename(old, new)
         raise Stopped
 
     with monkeypatch.context() as patch:
         if step == "write":
-            patch.setattr(outbound_module.os, "fsync", die)
+            patch.setattr(os, "fsync", die)
         elif step == "mark":
-            patch.setattr(outbound_module, "sync", die)
+            patch.setattr(STEPS, "sync", die)
         else:
-            patch.setattr(outbound_module.os, "rename", die if step == "rename" else rename_and_die)
+            patch.setattr(os, "rename", die if step == "rename" else rename_and_die)
         with pytest.raises(Stopped):
             out.deliver(sending())
 
@@ -131,7 +132,7 @@ def test_each_row_of_the_table_says_what_the_filesystem_means(
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
-        patch.setattr(outbound_module.os, "rename", fail)
+        patch.setattr(os, "rename", fail)
         with pytest.raises(TryLater) as caught:
             drop(shared).deliver(sending())
 
@@ -139,6 +140,12 @@ def test_each_row_of_the_table_says_what_the_filesystem_means(
     assert names(shared / "out") == []
     drop(shared).deliver(sending())
     assert names(shared / "out") == [NAME]
+
+
+def test_every_row_of_the_table_is_one_that_some_error_hits() -> None:
+    codes = ("ENOSPC", "EACCES", "ESTALE")
+    hit = [OUTCOMES.judge("write", http=0, code=code).rule for code in codes]
+    assert hit == [verdict.rule for verdict in OUTCOMES.verdicts]
 
 
 def test_an_error_after_which_the_file_may_be_there_asks_first(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +156,7 @@ def test_an_error_after_which_the_file_may_be_there_asks_first(shared: Path, mon
         raise OSError(errno.EIO, "lỗi đọc ghi")
 
     with monkeypatch.context() as patch:
-        patch.setattr(outbound_module.os, "rename", rename_and_fail)
+        patch.setattr(os, "rename", rename_and_fail)
         with pytest.raises(AskFirst):
             drop(shared).deliver(sending())
     assert drop(shared).find(sending()) is Found.ARRIVED
@@ -323,7 +330,7 @@ def test_a_file_that_is_written_to_while_it_is_read_is_left_for_later(
         return opened
 
     with monkeypatch.context() as patch:
-        patch.setattr("connectors.folder.inbound.os.open", write_and_open)
+        patch.setattr(os, "open", write_and_open)
         assert pickup(shared).poll(None).items == []
 
 
@@ -348,9 +355,10 @@ def test_many_files_are_read_in_pages_and_one_that_cannot_be_opened_holds_up_no_
         return real(path, *args)
 
     box = pickup(shared)
-    found, cursor, trouble = [], None, 0
+    found: list[Any] = []
+    cursor, trouble = None, 0
     with monkeypatch.context() as patch:
-        patch.setattr("connectors.folder.inbound.os.open", refuse)
+        patch.setattr(os, "open", refuse)
         for _ in range(8):
             try:
                 page = box.poll(cursor)

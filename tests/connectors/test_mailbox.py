@@ -215,7 +215,8 @@ def test_a_list_with_pages_is_read_past_what_stays_in_it() -> None:
     serve = Serve(twin)
     told = Settings.model_validate({**settings, "url": serve.start()})
     boxes = boxes_of(told, Path(), Desk(), "test")
-    items, cursor = [], None
+    items: list[Any] = []
+    cursor = None
     for _ in range(6):
         page = boxes.poll(cursor)
         items, cursor = [*items, *page.items], page.cursor

@@ -203,6 +203,8 @@ def test_an_action_of_another_step_goes_to_a_person(serve: Serve) -> None:
 
 
 def test_nothing_to_send_is_not_sent(serve: Serve, twin: OpenCpsTwin) -> None:
+    without = read(ROOT / "mappings/opencps_step/samples/another-status-has-no-occasion/out.json")
+    assert dossiers(serve).deliver(step(without)).code == "nothing-to-send"
     assert dossiers(serve).deliver(step(None)).code == "nothing-to-send"
     assert dossiers(serve).find(step(GIVEN)) is Found.ABSENT
     assert twin.book()["effects"] == []

@@ -60,6 +60,7 @@ BODIES: dict[str, Callable[[int], dict[str, Any]]] = {
     "land-office": land_dossier,
     **dict.fromkeys(civil.PARTNERS, civil.linked_dossier),
     **dict.fromkeys(trunks.PARTNERS, trunks.trunk_dossier),
+    "profiles": trunks.profile_dossier,
 }
 
 
@@ -86,7 +87,7 @@ class Pair:
                 "event_time": body["event_time"],
             }
             message, earlier = _message(2 * number, raw | order), [first]
-        if self.name in civil.PARTNERS:  # they hear of a dossier when the one-stop receives it
+        if self.name in (*civil.PARTNERS, "profiles"):  # they hear of a dossier when the one-stop receives it
             message, earlier = _message(2 * number, status_changed(number, 2, 5)), [first]
         view = build_view(message, earlier, self.gateway.link)
         documents = self.gateway.documents(self.name, message, view)

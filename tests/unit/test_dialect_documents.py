@@ -26,7 +26,12 @@ from gateway.errors import Refused
 from gateway.xml import read_xml
 
 NOON = datetime(2026, 1, 5, 5, 0, 0, 120_000, tzinfo=UTC)
-NAMES = {"key": "k/1", "dossier": "000.00.01.H99-260105-0001", "type": "StatusChanged", "event_time": NOON}
+NAMES: dict[str, str | datetime | None] = {
+    "key": "k/1",
+    "dossier": "000.00.01.H99-260105-0001",
+    "type": "StatusChanged",
+    "event_time": NOON,
+}
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=20)
 JSONS = st.recursive(
     st.none() | st.booleans() | st.integers() | TEXTS,

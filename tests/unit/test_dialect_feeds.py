@@ -388,7 +388,7 @@ def test_some_of_several_have_an_answer_of_their_own() -> None:
         "partly": {"json": {"ma": 1, "dong": "{$rows}"}},
         "row_refused": {"id": "{/id}"},
     }
-    many = {"items": "/ds", "accepted": {"json": {"ma": 0}}, **said}
+    many: dict[str, Any] = {"items": "/ds", "accepted": {"json": {"ma": 0}}, **said}
 
     assert called(Desk(), json.dumps({"ds": [{"id": "1"}, {"id": "2", "sai": 1}]}).encode(), **many)[1] == (
         '{"ma":1,"dong":[null,{"id":"2"}]}'
