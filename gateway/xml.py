@@ -29,10 +29,13 @@ _MANY = etree.XPath(f"boolean(//*[count(@*) > {MOST_ATTRIBUTES}])")
 _INSTRUCTION = etree.XPath("boolean(//processing-instruction() | /processing-instruction())")
 
 
-def read_xml(data: bytes, *, max_bytes: int = MOST_BYTES, max_depth: int = DEEPEST) -> etree._Element:
+def read_xml(
+    data: bytes, *, max_bytes: int = MOST_BYTES, max_depth: int = DEEPEST, drop_instructions: bool = False
+) -> etree._Element:
     """The root of a document in UTF-8. One text may have 10 million characters: larger files do not belong into XML.
 
-    Raises `BodyTooLarge`, and `BadRequest` for everything else that is not taken; both are `Refused`.
+    `drop_instructions`: processing instructions are left out, as comments are, instead of refused. Raises `BodyTooLarge`, and `BadRequest` for
+    everything else that is not taken; both are `Refused`.
     """
     if len(data) > max_bytes:
         raise BodyTooLarge.than(max_bytes)
@@ -43,7 +46,7 @@ def read_xml(data: bytes, *, max_bytes: int = MOST_BYTES, max_depth: int = DEEPE
     # left standing, but without a DTD there are none.
     parser = etree.XMLParser(
         encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False,
-        attribute_defaults=False, huge_tree=False, recover=False, remove_comments=True, remove_pis=False, collect_ids=False,
+        attribute_defaults=False, huge_tree=False, recover=False, remove_comments=True, remove_pis=drop_instructions, collect_ids=False,
     )  # fmt: skip
     try:
         root = etree.fromstring(data, parser)

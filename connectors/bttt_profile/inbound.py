@@ -22,6 +22,7 @@ from gateway.errors import DeliveryError, Fault, Refused, Rejected
 from gateway.ports import Desk, Page, Submission
 
 FOR_A_PERSON = "for-a-person"
+_PATIENCE = 3
 _NO_NUMBER = Fault("", "list-row", "dòng danh sách thiếu profileId", "the row has no profileId")
 _NOTHING = "nothing"
 _AMENDED, _RESULT = "CAPNHAT", "KETQUA"
@@ -31,7 +32,8 @@ _LONGEST_FACT = 2000
 
 
 class Mailbox:
-    """Reads the mailbox in rounds. What goes wrong with one profile holds up no other; it is raised at the end of the round."""
+    """Reads the mailbox in rounds. A profile that cannot be fetched ends its round, for what follows may be about the same dossier and must not
+    overtake it; after `_PATIENCE` rounds the others go on without it. The trouble is raised at the end of the round."""
 
     def __init__(self, client: Client, settings: Settings, desk: Desk) -> None:
         self._client = client
@@ -40,6 +42,8 @@ class Mailbox:
         table = tomllib.loads((FOLDER / "statuses.toml").read_text(encoding="utf-8"))
         self._statuses = {(row["field"], row["theirs"]): row["ours"] for row in table["status"]}
         self._seen: set[str] = set()  # in this round
+        self._failed: dict[str, int] = {}  # how often in a row
+        self._ended = False  # the round, before its time
         self._trouble: DeliveryError | None = None
 
     def poll(self, cursor: str | None) -> Page:
@@ -63,16 +67,26 @@ class Mailbox:
                 found = [self._unread(number, {"row": row}, [Fault("", "not-given", *words)])]
             except DeliveryError as trouble:
                 self._trouble = self._trouble or trouble
+                if self._must_wait(number):
+                    break
                 continue
+            self._failed.pop(number, None)
             items += found
             left.append([number, "fail" if any(map(_is_unreadable, found)) else "done"])
         if not rows:
             self._end_round(progress=left != stored)
         return Page(items, json.dumps(left), more=bool(rows))
 
+    def _must_wait(self, number: str) -> bool:
+        """Must the others wait for the one that has just failed?"""
+        self._failed[number] = self._failed.get(number, 0) + 1
+        self._ended = self._failed[number] <= _PATIENCE
+        return self._ended
+
     def _end_round(self, *, progress: bool) -> None:
         trouble, self._trouble = self._trouble, None
         self._seen.clear()
+        self._ended = False
         if trouble is not None and not progress:
             raise trouble
 
@@ -85,6 +99,8 @@ class Mailbox:
         return True
 
     def _next_rows(self, skip: set[str]) -> Sequence[tuple[str, Any]]:
+        if self._ended:
+            return []
         keyed = [(str(row["profileId"]) if _is_whole(row) else _digest(row), row) for row in self._client.waiting()]
         return [(number, row) for number, row in keyed if number not in skip][: self._settings.page_size]
 

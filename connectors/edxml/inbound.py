@@ -27,11 +27,13 @@ from gateway.xml import read_xml
 _STRAY = re.compile(rb"\A[^<]{0,1024}(?=<\?xml\s)")
 _NOTHING = "nothing"
 FOR_A_PERSON = "for-a-person"
+_PATIENCE = 3
 _NO_NUMBER = Fault("", "list-row", "dòng danh sách thiếu docId", "the row has no docId")
 
 
 class Mailbox:
-    """Reads the mailbox in rounds. What goes wrong with one document holds up no other; it is raised at the end of the round."""
+    """Reads the mailbox in rounds. A document that cannot be fetched ends its round, for what follows may be about the same dossier and must not
+    overtake it; after `_PATIENCE` rounds the others go on without it. The trouble is raised at the end of the round."""
 
     def __init__(self, client: Client, settings: Settings, desk: Desk, folder: Path = Path()) -> None:
         """Files that the settings name are relative to `folder`. Raises `Misconfigured` for a certificate that cannot be read."""
@@ -42,6 +44,8 @@ class Mailbox:
         table = tomllib.loads((FOLDER / "statuses.toml").read_text(encoding="utf-8"))
         self._statuses = {row["theirs"]: row["ours"] for row in table["status"]}
         self._seen: set[str] = set()  # in this round
+        self._failed: dict[str, int] = {}  # how often in a row
+        self._ended = False  # the round, before its time
         self._trouble: DeliveryError | None = None
 
     def poll(self, cursor: str | None) -> Page:
@@ -59,7 +63,10 @@ class Mailbox:
                 raw = self._client.fetch(number)
             except DeliveryError as trouble:
                 self._trouble = self._trouble or trouble
+                if self._must_wait(number):
+                    break
                 continue
+            self._failed.pop(number, None)
             found = self._submission(number, row, raw)
             items += found
             left.append([number, "fail" if any(map(_is_unreadable, found)) else "done"])
@@ -67,9 +74,16 @@ class Mailbox:
             self._end_round(progress=left != stored)
         return Page(items, json.dumps(left), more=bool(rows))
 
+    def _must_wait(self, number: str) -> bool:
+        """Must the others wait for the one that has just failed?"""
+        self._failed[number] = self._failed.get(number, 0) + 1
+        self._ended = self._failed[number] <= _PATIENCE
+        return self._ended
+
     def _end_round(self, *, progress: bool) -> None:
         trouble, self._trouble = self._trouble, None
         self._seen.clear()
+        self._ended = False
         if trouble is not None and not progress:
             raise trouble
 
@@ -82,6 +96,8 @@ class Mailbox:
         return True
 
     def _next_rows(self, skip: set[str]) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        if self._ended:
+            return []
         rows = [row for kind in KINDS for row in self._client.received(kind, self._desk.now())]
         keyed = [(str(row["docId"]) if "docId" in row else _digest(row), row) for row in rows]
         return [(number, row) for number, row in keyed if number not in skip][: self._settings.page_size]

@@ -16,15 +16,16 @@ _TEXT = {"type": ["string", "number", "boolean", "null"]}
 def describe(file: Path) -> Description:
     """What it imports lies beside it or below. Raises `Misconfigured`."""
     contract = Contract(file, file.parent, validate=False)
-    port = contract.usual_port()
     offers = []
-    for name in contract.operations(port):
-        question = contract.operation(name, port).question
-        if question is None:
-            offers.append(Offer(name, {"operation": name}, None))
-        else:
-            sample, schema = _sample(question.shape, ()), _schema(question.shape, ())
-            offers.append(Offer(name, {"operation": name}, sample, schema))
+    for port in contract.ports:
+        row = {} if len(contract.ports) == 1 else {"port": port}
+        for name in contract.operations(port):
+            question = contract.operation(name, port).question
+            told = {"operation": name, **row}
+            if question is None:
+                offers.append(Offer(name, told, None))
+            else:
+                offers.append(Offer(name, told, _sample(question.shape, ()), _schema(question.shape, ())))
     return Description(contract.address, offers, contract.files)
 
 

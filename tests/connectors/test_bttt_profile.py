@@ -392,7 +392,9 @@ def test_a_profile_the_exchange_gives_no_more_is_told_to_a_person(serve: Serve, 
     assert twin.book()["acknowledged"] == [[number, "fail"]]
 
 
-def test_one_profile_that_cannot_be_fetched_holds_up_no_other_and_is_told_at_the_end() -> None:
+def test_what_follows_waits_three_rounds_for_a_profile_that_cannot_be_fetched() -> None:
+    """It may be about the same dossier, and must not overtake."""
+
     class Half(ProfileTwin):
         def _show(self, number: str) -> Response:
             return Response(500, "<html></html>") if number == "1" else super()._show(number)
@@ -403,13 +405,13 @@ def test_one_profile_that_cannot_be_fetched_holds_up_no_other_and_is_told_at_the
     serve = Serve(half)
     serve.start()
     feed = mailbox(serve)
-    first = feed.poll(None)
-    assert [item.body and item.body["dossier"] for item in first.items] == [f"{CODE[:-1]}2"]
-    second = feed.poll(first.cursor)  # what was acknowledged is progress, and is committed
-    assert second.items == []
-    feed.poll(second.cursor)
-    with pytest.raises(TryLater, match="detail"):
-        feed.poll(second.cursor)
+    for _ in range(3):
+        assert feed.poll("[]").items == []
+        with pytest.raises(TryLater, match="detail"):
+            feed.poll("[]")
+    page = feed.poll("[]")
+    assert [item.body and item.body["dossier"] for item in page.items] == [f"{CODE[:-1]}2"]
+    feed.poll(page.cursor)
     serve.stop()
     assert half.book()["acknowledged"] == [["2", "done"]]
 
@@ -499,6 +501,40 @@ def test_a_dossier_of_ours_goes_to_the_unit_and_its_result_comes_back(
     assert day.told() == ["StatusChanged", "ResultIssued", "StatusChanged"]
     assert day.moves() == [2, 4, 9]
     assert day.open_ends() == []
+    day.close()
+
+
+@pytest.mark.parametrize(
+    "chaos",
+    [
+        Chaos(drop_after=0.4, seed=3),
+        Chaos(drop_before=0.2, error_500=0.2, seed=4),
+        Chaos(wrong_type=0.4, seed=5),
+        Chaos(duplicate_answer=1),
+        Chaos(expired_session=0.5, slow=0.1, slow_seconds=0.01, seed=6),
+    ],
+)
+def test_whatever_the_exchange_does_everything_arrives_once(
+    serve: Serve, twin: ProfileTwin, tmp_path: Path, addresses: None, monkeypatch: pytest.MonkeyPatch, chaos: Chaos
+) -> None:
+    day = TrunkDay(tmp_path, "profiles", serve.url, monkeypatch)
+    twin.act({"put": {"code": CODE}})
+    serve.chaos = chaos
+    for turn in range(30):
+        day.later(60)
+        day.poll("profiles")
+        if turn in (14, 18, 22):
+            day.say("StatusChanged", status={14: 2, 18: 4, 22: 9}[turn], content="Xử lý hồ sơ", officer=OFFICER)
+    serve.chaos = Chaos()
+    day.later(24 * 60)
+    day.poll("profiles")
+    day.poll("profiles")
+
+    assert day.told() == ["DossierSubmitted"]
+    assert day.moves() == [1, 2, 4, 9]
+    assert [row["status_profile"] for row in twin.book()["steps"]] == ["2", "4", "9"]
+    assert day.open_ends() == []
+    assert twin.book()["listed"] == []
     day.close()
 
 

@@ -689,7 +689,9 @@ def test_an_unsigned_document_is_kept_where_signatures_are_required(
     assert only(mailbox(serve, **more)).body is not None
 
 
-def test_a_page_instead_of_a_document_is_fetched_again_and_not_acknowledged(twin: EdxmlTwin) -> None:
+def test_what_follows_waits_three_rounds_for_a_document_that_cannot_be_fetched() -> None:
+    """It may be about the same dossier, and must not overtake. A page of some proxy is no document, and is not acknowledged."""
+
     class Half(EdxmlTwin):
         def _do(self, request: Request, operation: str, kind: str, document: bytes) -> Response:
             if operation == "getEdoc" and request.query.get("docId") == "DEN-000001":
@@ -698,15 +700,17 @@ def test_a_page_instead_of_a_document_is_fetched_again_and_not_acknowledged(twin
 
     half = Half()
     half.act({"status": {"dossier": CODE, "code": "05"}})
-    second = half.act({"status": {"dossier": CODE, "code": "05"}})
+    second = half.act({"status": {"dossier": CODE, "code": "06"}})
     serve = Serve(half)
     serve.start()
     feed = mailbox(serve)
-    first = feed.poll(None)
-    assert [item.body is not None for item in first.items] == [True]
-    with pytest.raises(TryLater, match="get"):
-        feed.poll("[]")
-    feed.poll(first.cursor)
+    for _ in range(3):
+        assert feed.poll("[]").items == []
+        with pytest.raises(TryLater, match="get"):
+            feed.poll("[]")
+    page = feed.poll("[]")
+    assert [item.body and item.body["status"] for item in page.items] == [9]
+    feed.poll(page.cursor)
     serve.stop()
     assert half.book()["acknowledged"] == [[second, "done"]]
 
@@ -816,6 +820,43 @@ def test_a_dossier_withdrawn_is_asked_back(
 
     assert [(row["kind"], row["code"]) for row in twin.book()["sent"]] == [("edoc", ""), ("status", "13")]
     assert day.open_ends() == []
+    day.close()
+
+
+@pytest.mark.parametrize(
+    "chaos",
+    [
+        Chaos(drop_after=0.4, seed=3),
+        Chaos(drop_before=0.3, error_500=0.3, seed=4),
+        Chaos(wrong_type=0.4, seed=5),
+        Chaos(expired_session=0.5, slow=0.1, slow_seconds=0.01, seed=6),
+    ],
+)
+def test_whatever_the_trunk_does_everything_arrives_once(
+    serve: Serve, twin: EdxmlTwin, tmp_path: Path, addresses: None, monkeypatch: pytest.MonkeyPatch, chaos: Chaos
+) -> None:
+    day = TrunkDay(tmp_path, "trunk", serve.url, monkeypatch, 'signatures = "when-present"')
+    serve.chaos = chaos
+    day.receive()
+    for _ in range(30):
+        day.later(4 * 60)
+        day.poll("trunk")
+    twin.act({"status": {"dossier": CODE, "code": "05", "at": "2026/01/05 10:30:00"}})
+    twin.act({"answer": {"dossier": CODE}})
+    for _ in range(30):
+        day.later(10)
+        day.poll("trunk")
+    serve.chaos = Chaos()
+    twin.act({"status": {"dossier": CODE, "code": "06", "at": "2026/01/08 16:00:00"}})
+    day.later(24 * 60)
+    for _ in range(3):
+        day.poll("trunk")
+
+    assert [row["number"] for row in twin.book()["sent"]] == [CODE]
+    assert sorted(day.told()) == ["ResultIssued", "StatusChanged", "StatusChanged"]
+    assert day.moves() == [2, 4, 9]
+    assert day.open_ends() == []
+    assert set(twin.book()["inbox"].values()) == {"done"}
     day.close()
 
 

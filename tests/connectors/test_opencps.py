@@ -435,6 +435,39 @@ def test_a_dossier_goes_to_opencps_and_its_result_comes_back(
     day.close()
 
 
+@pytest.mark.parametrize(
+    "chaos",
+    [
+        Chaos(drop_after=0.4, seed=3),
+        Chaos(drop_before=0.3, error_500=0.3, seed=4),
+        Chaos(wrong_type=0.4, seed=5),
+        Chaos(expired_session=0.5, slow=0.1, slow_seconds=0.01, seed=6),
+    ],
+)
+def test_whatever_the_server_does_everything_arrives_once(
+    serve: Serve, twin: OpenCpsTwin, tmp_path: Path, addresses: None, monkeypatch: pytest.MonkeyPatch, chaos: Chaos
+) -> None:
+    day = TrunkDay(tmp_path, "opencps", serve.url, monkeypatch)
+    serve.chaos = chaos
+    day.receive()
+    for turn in range(30):
+        day.later(60)
+        day.poll("opencps")
+        if turn == 15:
+            twin.act({"issue": {"code": CODE, "file": "giay-phep.pdf"}})
+            twin.act({"move": {"code": CODE, "to": "releasing"}})
+    serve.chaos = Chaos()
+    day.later(24 * 60)
+    day.poll("opencps")
+    day.poll("opencps")
+
+    assert list(twin.book()["dossiers"]) == [CODE]
+    assert day.told() == ["ResultIssued", "StatusChanged", "StatusChanged"]
+    assert day.moves() == [2, 4, 9]
+    assert day.open_ends() == []
+    day.close()
+
+
 def test_every_word_of_theirs_has_its_row() -> None:
     rows: Mapping[str, Any] = {row["theirs"]: row["ours"] for row in status_rows("opencps")}
     assert sorted(rows) == sorted(STATUSES)

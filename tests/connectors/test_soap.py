@@ -481,6 +481,7 @@ def test_a_mistake_in_the_file_is_found_when_it_is_read(change: Mapping[str, Any
     ("change", "said"),
     [
         ({"call": [{"operation": "NhanHoSoo"}]}, "NhanHoSo, CapNhatTrangThai, TraCuu"),
+        ({"call": [{"operation": "Nhan"}], "check": {"operation": "Thu"}}, "'Nhan'(.|\n)*'Thu'"),  # all at once
         ({"port": "HoSoSoap13"}, "HoSoSoap, HoSoSoap12"),
         ({"wsdl": "KhongCo.wsdl"}, "KhongCo.wsdl"),
         ({"wsdl": "../../soap/example/HoSo.wsdl"}, None),

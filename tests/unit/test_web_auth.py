@@ -68,7 +68,8 @@ def body_of(number: int = 1) -> bytes:
 
 
 def test_every_route_that_is_not_on_the_open_list_asks_for_a_key(door: Door) -> None:
-    closed = [rule for rule in door.app.url_map.iter_rules() if rule.endpoint not in OPEN]
+    rules = [rule for rule in door.app.url_map.iter_rules() if rule.endpoint.split(".")[0] not in BLUEPRINTS]
+    closed = [rule for rule in rules if rule.endpoint not in OPEN]
     assert len(closed) >= 10
     for rule in closed:
         path = rule.rule.replace("<path:path>", "x").replace("<", "").replace(">", "")

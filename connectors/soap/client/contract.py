@@ -115,13 +115,16 @@ class Contract:
             self._addressing(found), question, answer, encoded, _prefixes(question), self.schema if declared else None,
         )  # fmt: skip
 
-    def usual_port(self) -> str:
-        """The only one, or the only one of SOAP 1.1. Raises `Misconfigured`."""
-        if len(self._ports) == 1:
-            return next(iter(self._ports))
+    @property
+    def ports(self) -> Sequence[str]:
+        """Those among which one must choose: only one where there is only one, or only one of SOAP 1.1."""
         older = [name for name, binding in self._ports.items() if not isinstance(binding, Soap12Binding)]
-        if len(older) == 1:
-            return older[0]
+        return older if len(older) == 1 else list(self._ports)
+
+    def usual_port(self) -> str:
+        """The only one there is to choose. Raises `Misconfigured`."""
+        if len(self.ports) == 1:
+            return self.ports[0]
         raise Misconfigured(
             f"{self._file}: có nhiều cổng, hãy chọn · there are several ports, name one: {', '.join(self._ports)}"
         )
@@ -209,7 +212,8 @@ class _Files:
             raise Misconfigured(f"{url}: nằm ngoài thư mục cấu hình · lies outside the configuration folder")
         try:
             data = path.read_bytes()
-            self.documents[str(path)] = read_xml(data, max_bytes=_MOST_BYTES)
+            # Toolkits put <?xml-stylesheet?> and their own marks into what they write.
+            self.documents[str(path)] = read_xml(data, max_bytes=_MOST_BYTES, drop_instructions=True)
         except OSError as error:
             raise Misconfigured(f"{path}: không đọc được · cannot be read: {error.strerror}") from error
         except Refused as refused:
