@@ -235,7 +235,7 @@ class Route(Section):
     when: When
     from_: date | None = Field(default=None, alias="from")
     until: date | None = None
-    mode: Literal["translate", "replicate"] = "translate"
+    mode: Literal["translate", "replicate", "proxy"] = "translate"
     to: list[str] = []
     implies: str | None = Field(default=None, description="mapping that makes a further message of this one")
 
@@ -288,10 +288,15 @@ class Config:
             "delivery",
         )
 
-    @property
+    @cached_property
     def replicas(self) -> frozenset[str]:
         """The partners that get copies, for comparison, and nothing in earnest."""
-        return replicas(self.routes)
+        return _led_to(self.routes, "replicate")
+
+    @cached_property
+    def proxied(self) -> frozenset[str]:
+        """Partners that get what the sender sent, as it came."""
+        return _led_to(self.routes, "proxy")
 
     @cached_property
     def data(self) -> Path:
@@ -332,10 +337,14 @@ class Config:
         rows = [parse(Route, raw, file, f"route {i + 1}") for i, raw in enumerate(read_toml(file).get("route", []))]
         for row in rows:
             self._check_route(row, file)
-        for partner in replicas(rows) & {p for row in rows if row.mode != "replicate" for p in row.to}:
-            raise Misconfigured(
-                f"{file}: {partner!r} gets copies by one route and is in earnest by another: give the trial a partner file of its own"
-            )
+        ways: dict[str, str] = {}
+        for row in rows:
+            for partner in row.to:
+                if ways.setdefault(partner, row.mode) != row.mode:
+                    raise Misconfigured(
+                        f"{file}: {partner!r} is led to by a route of mode {ways[partner]!r} and by one of mode {row.mode!r}: give each a "
+                        "partner file of its own"
+                    )
         if len({r.name for r in rows}) != len(rows):
             raise Misconfigured(f"{file}: two routes carry the same name")
         return rows
@@ -354,6 +363,17 @@ class Config:
             raise Misconfigured(f"{place}: `until` lies before `from`")
         if row.mode == "replicate" and row.implies:
             raise Misconfigured(f"{place}: a copy implies nothing: take out `implies` or the mode")
+        if row.mode == "proxy":
+            self._check_proxy(row, place)
+
+    def _check_proxy(self, row: Route, place: str) -> None:
+        if not row.when.source:
+            raise Misconfigured(f'{place}: mode "proxy" passes on what a sender sent: name whose in `when.source`')
+        for partner in row.to:
+            if partner in self.partners and self.partners[partner].mappings:
+                raise Misconfigured(
+                    f"{place}: {partner!r} has mappings, but by this route it gets what came, as it came"
+                )
 
     def _statuses(self) -> dict[int, StatusRow]:
         file = self.folder / "statuses.toml"
@@ -390,9 +410,8 @@ def _passing(path: Path) -> bool:
     )
 
 
-def replicas(routes: Sequence[Route]) -> frozenset[str]:
-    """The partners that get copies, for comparison, and nothing in earnest."""
-    return frozenset(partner for route in routes if route.mode == "replicate" for partner in route.to)
+def _led_to(routes: Sequence[Route], mode: str) -> frozenset[str]:
+    return frozenset(partner for route in routes if route.mode == mode for partner in route.to)
 
 
 def default_folder() -> Path:

@@ -47,6 +47,14 @@ RESTORED = "restored"
 
 
 @dataclass(frozen=True, slots=True)
+class Original:
+    """What a sender sent, byte by byte, and of which type it said it was."""
+
+    content: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Parcel:
     """One message for one destination, translated and ready to go.
 
@@ -55,6 +63,7 @@ class Parcel:
     `steps` are the answers of earlier calls of this same delivery; `remember(step, answer)` stores one more *before* the next call.
     `known_there` is true when an earlier delivery of this lane ended well: the partner has the dossier.
     `in_doubt` is true when an earlier attempt of this delivery may have been done.
+    `original` is set where the route passes on what the sender sent: that goes out, and `documents` only tells what stands in it.
     `read_file(sha256)` is the content of a file parked with us, for partners who want it inline; it raises `TryLater`. Read it before the call.
     """
 
@@ -67,6 +76,7 @@ class Parcel:
     in_doubt: bool = False
     remember: Callable[[str, Any], None] = lambda step, answer: None
     read_file: Callable[[str], bytes] = _no_file
+    original: Original | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +310,7 @@ class Kind:
     catalogue: Callable[[Partner], Catalogue] | None = None
     over_bus: Callable[[Partner, Bus], Outbound] | None = None  # an outbound that publishes on the gateway's own broker
     simulator: Callable[..., Any] | None = None
+    passes_on: bool = False  # it can send a parcel's `original`
     describe: Callable[[Path], Description] | None = None  # reads a partner's own description; raises `Misconfigured`
 
     @property

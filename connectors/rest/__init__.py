@@ -62,5 +62,6 @@ connector = Kind(
     hooks=hooks,
     settings_mappings=lambda settings: settings.mappings,
     simulator=simulator,
+    passes_on=True,
     describe=describe,
 )

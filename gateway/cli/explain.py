@@ -57,6 +57,7 @@ def gather(gateway: Gateway, message: Message, view: dict[str, Any], mask: Mask,
                 "destination": d.destination,
                 "state": d.state,
                 "edited": d.edited is not None,
+                "as_it_came": d.edited is None and d.destination in gateway.config.proxied,
                 "documents": _documents(gateway, d.destination, message.type, view, mask),
             }
             for d in gone
@@ -130,7 +131,9 @@ def _show_destination(one: dict[str, Any]) -> None:
         f"\n[bold]→ {one['destination']}[/]  {STATES.get(one['state'], one['state'])} · {one['state']}"
         + ("  (người đã sửa tay · edited by hand)" if one["edited"] else "")
     )
-    if not one["documents"]:
+    if one["as_it_came"]:
+        out.print("  nguyên văn bên gửi đã gửi, từng byte · what the sender sent, byte by byte")
+    elif not one["documents"]:
         out.print("  bản tin chuẩn, gửi nguyên · the canonical message as it is, no mapping")
     for document in one["documents"]:
         lists = "".join(f", {one}@{version}" for one, version in document["code_lists"].items())

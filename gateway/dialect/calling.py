@@ -36,7 +36,7 @@ from gateway.dialect.unwrap import OutSteps, wrap
 from gateway.errors import Refused
 from gateway.http import Http, Reply
 from gateway.message import utc_now
-from gateway.ports import Parcel
+from gateway.ports import Original, Parcel
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]
 _TYPES = {
@@ -218,13 +218,18 @@ def _pairs(value: Any) -> list[tuple[str, str]]:
     return pairs
 
 
-def make(call: Call, caller: Caller, fields: Fields, trace: str | None = None) -> Callable[[], Reply]:
-    """The call, ready to go; everything in it is checked before anything is sent. Raises `Refused`."""
+def make(
+    call: Call, caller: Caller, fields: Fields, trace: str | None = None, original: Original | None = None
+) -> Callable[[], Reply]:
+    """The call, ready to go; everything in it is checked before anything is sent. `original` goes in place of a body that would be made.
+
+    Raises `Refused`.
+    """
     path = call.path.fill_path(fields)
     query = {name: text for name, one in call.query.items() if (text := one.fill(fields))}
     headers = {name: text for name, one in call.headers.items() if (text := one.fill_header(fields))}
     headers |= {"traceparent": trace} if trace else {}
-    body, content_type = body_of(call, fields)
+    body, content_type = (original.content, original.content_type) if original is not None else body_of(call, fields)
     if content_type:
         headers = {"Content-Type": content_type, **headers}
     return lambda: caller.call(

@@ -90,7 +90,7 @@ class Rest:
         with sending():
             call = self._row(parcel)
             whole = inlined(document, call.inline, parcel.read_file)
-            send = make(call, self._caller, fields_of(parcel, whole), parcel.message.trace)
+            send = make(call, self._caller, fields_of(parcel, whole), parcel.message.trace, parcel.original)
         told = (call.answer or self._settings.answer).read(send())
         verdict = self._meaning.settle("send", told, again=parcel.in_doubt)
         code = told.code or str(told.http)

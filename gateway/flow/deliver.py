@@ -15,7 +15,7 @@ import structlog
 
 from gateway.dossiers.view import build_view
 from gateway.errors import AskFirst, DeliveryError, Refused, Rejected, TryLater, Unclassified
-from gateway.flow.gateway import Gateway
+from gateway.flow.gateway import Gateway, read_original
 from gateway.flow.pace import HELD, Pace
 from gateway.flow.settle import LEDGER, TRANSLATION, Tried, settle, silent
 from gateway.ledger import lanes as ledger
@@ -275,7 +275,10 @@ class Courier:
             self._hold_before_call(
                 lease
             )  # it waited long for a free place: no call begins on a lease that may end during it
-        documents = lease.edited
+        documents, original = lease.edited, None
+        if documents is None and self.destination in self.gateway.config.proxied:
+            original = self.gateway.original(message)
+            documents = {"message": read_original(original)}
         if documents is None:
             view = build_view(message, job.earlier, self.gateway.link)
             try:
@@ -296,7 +299,7 @@ class Courier:
 
         return Parcel(
             lease.delivery, message.id, message, documents, steps, lease.known_there, lease.in_doubt, remember,
-            self._read_file,
+            self._read_file, original,
         )  # fmt: skip
 
     def _read_file(self, sha256: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -25,11 +26,12 @@ from gateway.errors import Fault, Misconfigured, Refused
 from gateway.flow.route import check_levels
 from gateway.ledger import Ledger, open_ledger
 from gateway.ledger.files import Files
+from gateway.ledger.messages import message_by_id
 from gateway.ledger.restoring import Restored, restores
 from gateway.ledger.schema import require_schema
 from gateway.ledger.sharedtime import SharedTime, database_time
 from gateway.message import Message, utc_now
-from gateway.ports import Bus, Channel, Kind, Outbound, Partner, Translation
+from gateway.ports import Bus, Channel, Kind, Original, Outbound, Partner, Translation
 
 
 class Setup:
@@ -101,6 +103,10 @@ class Setup:
         for mapping in named:
             if mapping not in self.translations:
                 raise Misconfigured(f"{place}: settings want the mapping {mapping!r}, which does not exist")
+        if name in self.config.proxied and not kind.passes_on:
+            raise Misconfigured(
+                f'{place}: a route of mode "proxy" leads to it, but the connector {row.connector!r} sends only documents of mappings'
+            )
         return Partner(row.id, row.name, row.name_en, row.connector, settings, row.mappings, self.config.folder)
 
 
@@ -176,6 +182,8 @@ class Gateway(Setup):
 
         Raises `Refused`.
         """
+        if destination in self.config.proxied:
+            return {"message": read_original(self.original(message))}
         partner = self.config.partners[destination]
         rows = partner.mappings
         heading = {"heading": build_heading(view)} if self.kinds[partner.connector].over_bus else {}
@@ -194,6 +202,14 @@ class Gateway(Setup):
             )
         made = {name: self.translation(mapping).translate(view) for name, mapping in rows[message.type].items()}
         return {**made, **heading}
+
+    def original(self, message: Message) -> Original:
+        """What its sender sent."""
+        with self.ledger.read() as connection:
+            row = message_by_id(connection, message.id)
+        if row is None:
+            raise ValueError(f"message {message.id} is not in the ledger")
+        return Original(bytes(row.original), row.content_type)
 
     def lint(self, destination: str, message_type: str, view: Mapping[str, Any]) -> Sequence[Fault]:
         """What this destination would refuse; empty when all is well."""
@@ -274,3 +290,11 @@ class Gateway(Setup):
             self.now.close()
         self.channel.close()
         self.ledger.close()
+
+
+def read_original(original: Original) -> Any:
+    """As JSON, if it is JSON; else as text, for reading."""
+    try:
+        return json.loads(original.content)
+    except (ValueError, RecursionError):
+        return original.content.decode("utf-8", "replace")
