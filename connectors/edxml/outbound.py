@@ -32,7 +32,13 @@ class Documents:
         if wanted is None:
             return _NOTHING
         kind, document = wanted
-        root = write_document(self._complete(document, parcel))
+        whole = self._complete(document, parcel)
+        try:
+            root = write_document(whole)
+        except ValueError as fault:  # a name or a character that edXML does not have
+            raise Rejected(
+                f"không viết được thành edXML · cannot be written as edXML: {fault}", code="not-edxml"
+            ) from fault
         if self._signer is not None:
             root = self._signer.signed(root)
         verdict, number, reply = self._client.send(kind, write_xml(root), again=parcel.in_doubt)

@@ -14,7 +14,7 @@ from gateway.http import Http, Reply
 from gateway.outcomes import Outcomes, Verdict
 
 NOT_JSON = "not-json"
-RESULT = 2  # dossierPartType of a paper that the agency made
+RESULT = "2"  # dossierPartType of a paper that the agency made
 _NAMES = UUID("9d2c7a52-6c0b-5d0e-9c39-0f6a1c6f8b11")  # of the references that we give
 _BOUNDARY = "lienthong-opencps-5e1f0a"
 
@@ -88,7 +88,10 @@ class Client:
         rows = (read_object(reply) or {}).get("data")
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise Unclassified("look: no list of files", code="files-shape")
-        return [row for row in rows if row.get("dossierPartType") == RESULT and not row.get("removed")]
+        found = [row for row in rows if str(row.get("dossierPartType")) == RESULT and not row.get("removed")]
+        if not all(isinstance(row.get("referenceUid"), str) and row["referenceUid"] for row in found):
+            raise Unclassified("look: a result without referenceUid", code="files-shape")
+        return found
 
     def fetch(self, reference: str, file: str) -> bytes:
         """A file's content."""

@@ -115,7 +115,7 @@ class Standings:
         return [self._submission(self._settings.result_mapping, {**document, "files": files})] if files else []
 
     def _parked(self, reference: str, row: Mapping[str, Any]) -> dict[str, Any]:
-        content = self._client.fetch(reference, str(row.get("referenceUid") or ""))
+        content = self._client.fetch(reference, row["referenceUid"])
         media_type = "application/pdf" if content.startswith(b"%PDF-") else "application/octet-stream"
         self._desk.keep(content, media_type)
         return {**row, "sha256": hashlib.sha256(content).hexdigest(), "media_type": media_type}

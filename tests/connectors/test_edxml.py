@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import xmlsec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -310,6 +311,23 @@ def test_what_was_signed_is_what_is_read(sender: Sender) -> None:
     assert found.find(f".//{{{DS}}}Signature") is None
 
 
+@pytest.mark.parametrize("form", [xmlsec.constants.TransformInclC14N, xmlsec.constants.TransformExclC14N])
+def test_a_signature_made_by_another_library_is_understood(sender: Sender, form: Any) -> None:
+    root = read_xml(ANSWER)
+    header = root.find(f"{{{NS}}}edXMLEnvelope/{{{NS}}}edXMLHeader")
+    assert header is not None
+    node = xmlsec.template.create(root, form, xmlsec.constants.TransformRsaSha256, ns="ds")
+    header.append(node)
+    reference = xmlsec.template.add_reference(node, xmlsec.constants.TransformSha256, uri="")
+    xmlsec.template.add_transform(reference, xmlsec.constants.TransformEnveloped)
+    xmlsec.template.add_transform(reference, form)
+    context = xmlsec.SignatureContext()
+    context.key = xmlsec.Key.from_memory(sender.key, xmlsec.constants.KeyDataFormatPem)
+    context.sign(node)
+
+    assert read_document(proven(write_xml(root), sender), 1024) == read_document(read_xml(ANSWER), 1024)
+
+
 def test_any_of_a_senders_certificates_will_do_and_curves_too(sender: Sender, tmp_path: Path) -> None:
     curve = Sender(tmp_path, "duong-cong", curve=True)
     assert proven(curve.sign(ANSWER), sender, curve).tag == f"{{{NS}}}edXML"
@@ -494,6 +512,14 @@ def test_nothing_or_a_later_reception_is_not_sent(serve: Serve, twin: EdxmlTwin,
     out = documents(serve)
     assert out.deliver(document(content)).code == "nothing-to-send"
     assert out.find(document(content)) is Found.ABSENT
+    assert twin.book()["sent"] == []
+
+
+def test_what_xml_cannot_say_goes_to_a_person(serve: Serve, twin: EdxmlTwin) -> None:
+    with pytest.raises(Rejected, match="edXML"):
+        documents(serve).deliver(
+            document({**DOCUMENT, "MessageHeader": {**DOCUMENT["MessageHeader"], "Subject": "a\uffff"}})
+        )
     assert twin.book()["sent"] == []
 
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from gateway.simulation import Chaos, Serve
 from tests.civil import MAPPINGS
 from tests.connectors.replay import Recorded, Sample, Watched, outcome_of, parcel, read_samples, words_of
 from tests.connectors.test_mappings import made, read
-from tests.trunks import ROOT, status_rows
+from tests.trunks import OFFICER, ROOT, TrunkDay, status_rows
 
 OUTCOMES = Outcomes.load(FOLDER / "outcomes.toml")
 SAMPLES = read_samples(FOLDER)
@@ -223,6 +224,41 @@ def test_our_ten_states_each_have_their_row_and_the_mapping_has_the_same() -> No
         }
         document = MAPPINGS["msync_document"].translate(view | now)
         assert row["theirs"] == ("none" if document is None else str(document["Status"]))
+
+
+@pytest.mark.parametrize(
+    "chaos",
+    [
+        Chaos(),
+        Chaos(drop_after=0.4, seed=3),
+        Chaos(drop_before=0.2, error_500=0.2, wrong_type=0.2, seed=4),
+        Chaos(duplicate_answer=1),
+        Chaos(expired_session=0.5, seed=6),
+    ],
+)
+def test_whatever_the_axis_does_dossier_and_steps_arrive_once_and_in_order(
+    serve: Serve, twin: MsyncTwin, tmp_path: Path, addresses: None, monkeypatch: pytest.MonkeyPatch, chaos: Chaos
+) -> None:
+    day = TrunkDay(tmp_path, "axis", serve.url, monkeypatch)
+    serve.chaos = chaos
+    day.receive()
+    for status in (4, 5, 4, 9, 10):
+        day.say("StatusChanged", status=status, content="Xử lý hồ sơ", officer=OFFICER)
+        for _ in range(4):
+            day.later(60)
+            day.work()
+    serve.chaos = Chaos()
+    day.later(24 * 60)
+    day.work()
+
+    book = twin.book()
+    assert list(book["documents"]) == [CODE]
+    assert (book["documents"][CODE]["Status"], book["documents"][CODE]["IsReturned"]) == (2, True)
+    moments = [read_time(trace["DateCreated"]) for trace in book["traces"]]
+    assert len(moments) == len(set(moments)) == 5
+    assert moments == sorted(moments)
+    assert day.open_ends() == []
+    day.close()
 
 
 def test_the_connector_is_whole() -> None:

@@ -294,6 +294,22 @@ def test_a_result_comes_with_the_agencys_papers_and_through_in_process(there: Se
     assert told(news(there, Desk(rows=[known(status=4)]))) == [("ResultIssued", None), ("StatusChanged", 9)]
 
 
+@pytest.mark.parametrize("files", [{}, {"data": ["x"]}, {"data": [{"dossierPartType": 2, "displayName": "x"}]}])
+def test_files_of_another_shape_hold_the_result_back_loudly(files: Any) -> None:
+    class Odd(OpenCpsTwin):
+        def _look(self, names: list[str]) -> Response:
+            return Response(body=files) if names[1:] == ["files"] else super()._look(names)
+
+    odd = Odd()
+    serve = Serve(odd)
+    serve.start()
+    dossiers(serve).deliver(dossier())
+    odd.act({"move": {"code": CODE, "to": "releasing"}})
+    with pytest.raises(Unclassified, match="look"):
+        standings(serve, Desk(rows=[known(status=4)])).poll(None)
+    serve.stop()
+
+
 def test_a_pause_is_told_once_also_after_it_was_answered_here(there: Serve, twin: OpenCpsTwin) -> None:
     twin.act({"move": {"code": CODE, "to": "waiting", "note": "Thiếu sơ đồ"}})
     page = standings(there, Desk(rows=[known()])).poll(None)
