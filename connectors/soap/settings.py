@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from gateway.canonical import TYPES
 from gateway.canonical.scalars import WebLink
 from gateway.dialect.asking import FoundRows
 from gateway.dialect.auth import Secret
 from gateway.dialect.calling import Line
+from gateway.dialect.declared import Types, check_one_way, check_order
 from gateway.dialect.pointers import Pointer
 from gateway.dialect.polling import Feed
 from gateway.dialect.reading import Reading, Rules
@@ -26,20 +26,6 @@ Tag = Annotated[str, Field(pattern=rf"^(\{{[^{{}}\s]+\}})?{_XML_NAME}$")]
 """A name in Clark's notation: ``{urn:x}Name``, or ``Name`` alone."""
 
 
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _known(types: list[str]) -> list[str]:
-    for one in types:
-        if one not in TYPES:
-            raise ValueError(
-                f"{one!r}: không có loại bản tin này; có · no such message type; known: {', '.join(TYPES)}"
-            )
-    return types
-
-
-Types = Annotated[list[str], BeforeValidator(_listed), AfterValidator(_known)]
 Beside = Annotated[dict[str, Any], BeforeValidator(partial(read_all, known=OUTGOING))]
 
 
@@ -86,13 +72,13 @@ class Deliver(Call):
     """`[[settings.call]]`: for which messages; without `type` for all that no row above it took. `find` and `repeat_is_harmless` go before
     those of the whole partner."""
 
-    type: Types = Field(default=[])
+    type: Types
     find: Find | None = None
     repeat_is_harmless: bool | None = None
 
     @model_validator(mode="after")
     def _one_way_to_find(self) -> Self:
-        _check_one_way(self.find, self.repeat_is_harmless)
+        check_one_way(self.find, self.repeat_is_harmless)
         return self
 
 
@@ -181,23 +167,12 @@ class Settings(Line):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        _check_one_way(self.find, self.repeat_is_harmless)
+        check_one_way(self.find, self.repeat_is_harmless)
         if len({row.name for row in self.poll}) != len(self.poll):
             raise ValueError("poll: hai dòng cùng name · two rows carry the same name")
-        open_rows = [number for number, row in enumerate(self.call, start=1) if not row.type]
-        if open_rows and open_rows[0] < len(self.call):
-            raise ValueError(
-                f"call {open_rows[0]}: dòng không có type phải đứng cuối · a row without `type` takes all: put it last"
-            )
+        check_order(self.call)
         return self
 
     @property
     def mappings(self) -> Sequence[str]:
         return [mapping for row in self.poll for mapping in row.mapping]
-
-
-def _check_one_way(find: Find | None, harmless: bool | None) -> None:
-    if find is not None and harmless:
-        raise ValueError(
-            "ghi find hoặc repeat_is_harmless, một trong hai · give find or repeat_is_harmless, one of them"
-        )
