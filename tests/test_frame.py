@@ -27,6 +27,7 @@ OPEN_TO_CONNECTORS = {
     "errors",
     "http",
     "inline",
+    "mailbox",
     "message",
     "outcomes",
     "partnerjson",

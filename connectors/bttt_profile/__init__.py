@@ -32,11 +32,11 @@ def outbound(partner: Partner) -> Outbound:
 
 def poller(partner: Partner, desk: Desk) -> Poller:
     from connectors.bttt_profile.client import Client
-    from connectors.bttt_profile.inbound import Mailbox
+    from connectors.bttt_profile.inbound import ProfileBox
     from gateway.outcomes import Outcomes
 
     settings = _settings(partner)
-    return Mailbox(Client(settings, Outcomes.load(FOLDER / "outcomes.toml")), settings, desk)
+    return ProfileBox(Client(settings, Outcomes.load(FOLDER / "outcomes.toml")), settings, desk)
 
 
 def simulator(settings: Mapping[str, Any]) -> ProfileTwin:

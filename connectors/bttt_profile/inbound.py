@@ -1,16 +1,9 @@
-"""The mailbox: list → detail → commit → only then acknowledge.
-
-The cursor is the list of what was committed with it; the next poll acknowledges that first: `done` for what was read, `fail` for what was
-kept but could not be read, so that its sender hears of it and the exchange does not count one attempt after the other. A process that dies
-in between fetches or acknowledges once more, which changes nothing.
-"""
+"""The mailbox of profiles: see `gateway.mailbox`. What is answered `fail` is not counted by the exchange as one attempt after the other."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
-import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,11 +11,10 @@ from typing import Any
 from connectors.bttt_profile import FOLDER
 from connectors.bttt_profile.client import Client
 from connectors.bttt_profile.settings import Settings
-from gateway.errors import DeliveryError, Fault, Refused, Rejected
-from gateway.ports import Desk, Page, Submission
+from gateway.errors import Fault, Refused, Rejected
+from gateway.mailbox import FOR_A_PERSON, Mailbox, Row, digest, written
+from gateway.ports import Desk, Submission
 
-FOR_A_PERSON = "for-a-person"
-_PATIENCE = 3
 _NO_NUMBER = Fault("", "list-row", "dòng danh sách thiếu profileId", "the row has no profileId")
 _NOTHING = "nothing"
 _AMENDED, _RESULT = "CAPNHAT", "KETQUA"
@@ -31,78 +23,34 @@ _CONTENT, _EFORM = "content_transfer_encoded", "data_eform"
 _LONGEST_FACT = 2000
 
 
-class Mailbox:
-    """Reads the mailbox in rounds. A profile that cannot be fetched ends its round, for what follows may be about the same dossier and must not
-    overtake it; after `_PATIENCE` rounds the others go on without it. The trouble is raised at the end of the round."""
+class ProfileBox(Mailbox):
+    """Reads the mailbox of profiles."""
 
     def __init__(self, client: Client, settings: Settings, desk: Desk) -> None:
+        super().__init__(settings.page_size)
         self._client = client
         self._settings = settings
         self._desk = desk
         table = tomllib.loads((FOLDER / "statuses.toml").read_text(encoding="utf-8"))
         self._statuses = {(row["field"], row["theirs"]): row["ours"] for row in table["status"]}
-        self._seen: set[str] = set()  # in this round
-        self._failed: dict[str, int] = {}  # how often in a row
-        self._ended = False  # the round, before its time
-        self._trouble: DeliveryError | None = None
 
-    def poll(self, cursor: str | None) -> Page:
-        """The next profiles of this round; `more` until every row of the list was looked at once."""
-        stored: list[list[str]] = json.loads(cursor) if cursor else []
-        left = [pair for pair in stored if not self._acknowledged(*pair)]
-        rows = self._next_rows(skip=self._seen | {number for number, _ in left})
-        items: list[Submission] = []
-        for number, row in rows:
-            self._seen.add(number)
-            if not _is_whole(row):
-                items.append(self._unread(number, {"row": row}, [_NO_NUMBER]))
-                continue
-            try:
-                found = self._submissions(number, row, self._client.detail(number))
-            except Rejected as refusal:  # they give it no more: its sender must send it again
-                words = (
-                    f"trục không đưa hồ sơ này ra: mã {refusal.code}",
-                    f"the exchange does not give it: code {refusal.code}",
-                )
-                found = [self._unread(number, {"row": row}, [Fault("", "not-given", *words)])]
-            except DeliveryError as trouble:
-                self._trouble = self._trouble or trouble
-                if self._must_wait(number):
-                    break
-                continue
-            self._failed.pop(number, None)
-            items += found
-            left.append([number, "fail" if any(map(_is_unreadable, found)) else "done"])
-        if not rows:
-            self._end_round(progress=left != stored)
-        return Page(items, json.dumps(left), more=bool(rows))
+    def _waiting(self) -> Sequence[Row]:
+        return [(str(row["profileId"]) if _is_whole(row) else digest(row), row) for row in self._client.waiting()]
 
-    def _must_wait(self, number: str) -> bool:
-        """Must the others wait for the one that has just failed?"""
-        self._failed[number] = self._failed.get(number, 0) + 1
-        self._ended = self._failed[number] <= _PATIENCE
-        return self._ended
-
-    def _end_round(self, *, progress: bool) -> None:
-        trouble, self._trouble = self._trouble, None
-        self._seen.clear()
-        self._ended = False
-        if trouble is not None and not progress:
-            raise trouble
-
-    def _acknowledged(self, number: str, status: str) -> bool:
+    def _take(self, number: str, row: Any) -> tuple[Sequence[Submission], bool]:
+        if not _is_whole(row):
+            return [self._unread(number, {"row": row}, [_NO_NUMBER])], False
         try:
-            self._client.acknowledge(number, status)
-        except DeliveryError as trouble:
-            self._trouble = self._trouble or trouble
-            return False
-        return True
+            return self._submissions(number, row, self._client.detail(number)), True
+        except Rejected as refusal:  # they give it no more: its sender must send it again
+            words = (
+                f"trục không đưa hồ sơ này ra: mã {refusal.code}",
+                f"the exchange does not give it: code {refusal.code}",
+            )
+            return [self._unread(number, {"row": row}, [Fault("", "not-given", *words)])], True
 
-    def _next_rows(self, skip: set[str]) -> Sequence[tuple[str, Any]]:
-        if self._ended:
-            return []
-        keyed = [(str(row["profileId"]) if _is_whole(row) else _digest(row), row) for row in self._client.waiting()]
-        return [(number, row) for number, row in keyed if number not in skip][: self._settings.page_size]
+    def _acknowledge(self, number: str, how: str) -> None:
+        self._client.acknowledge(number, how)
 
     def _submissions(self, number: str, row: Mapping[str, Any], profile: dict[str, Any]) -> Sequence[Submission]:
         """The messages that a profile makes, in order; one without a body for what no table or mapping reads."""
@@ -111,7 +59,7 @@ class Mailbox:
             files, kept["profile"] = self._parked(profile)
             document = {**self._document(number, kept["profile"], files), "sent_at": str(row.get("createTime") or "")}
             return [
-                Submission(body["id"], body, _written(kept), mapping=mapping)
+                Submission(body["id"], body, written(kept), mapping=mapping)
                 for mapping, asked in self._asked(kept["profile"], document)
                 for body in [self._desk.translate(mapping, asked)]
             ]
@@ -208,21 +156,9 @@ class Mailbox:
         return {"sha256": self._desk.keep(content, media_type), "media_type": media_type}
 
     def _unread(self, number: str, kept: Mapping[str, Any], faults: Sequence[Fault]) -> Submission:
-        name = f"bttt-{number}-unread-{_digest([kept, [f.code + f.pointer for f in faults]])}"
-        return Submission(name, None, _written(kept), mapping=self._settings.dossier_mapping, problem=tuple(faults))
-
-
-def _is_unreadable(submission: Submission) -> bool:
-    return submission.body is None and all(fault.code != FOR_A_PERSON for fault in submission.problem)
+        name = f"bttt-{number}-unread-{digest([kept, [f.code + f.pointer for f in faults]])}"
+        return Submission(name, None, written(kept), mapping=self._settings.dossier_mapping, problem=tuple(faults))
 
 
 def _is_whole(row: Any) -> bool:
     return isinstance(row, dict) and isinstance(row.get("profileId"), int | str)
-
-
-def _digest(kept: Any) -> str:
-    return hashlib.sha256(_written(kept)).hexdigest()[:12]
-
-
-def _written(kept: Any) -> bytes:
-    return json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()

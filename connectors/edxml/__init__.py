@@ -32,11 +32,11 @@ def outbound(partner: Partner) -> Outbound:
 
 def poller(partner: Partner, desk: Desk) -> Poller:
     from connectors.edxml.client import Client
-    from connectors.edxml.inbound import Mailbox
+    from connectors.edxml.inbound import DocumentBox
     from gateway.outcomes import Outcomes
 
     settings = _settings(partner)
-    return Mailbox(Client(settings, Outcomes.load(FOLDER / "outcomes.toml")), settings, desk, partner.folder)
+    return DocumentBox(Client(settings, Outcomes.load(FOLDER / "outcomes.toml")), settings, desk, partner.folder)
 
 
 def simulator(settings: Mapping[str, Any]) -> EdxmlTwin:

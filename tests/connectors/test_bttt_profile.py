@@ -14,7 +14,7 @@ import pytest
 
 from connectors.bttt_profile import FOLDER, connector
 from connectors.bttt_profile.client import Client
-from connectors.bttt_profile.inbound import Mailbox
+from connectors.bttt_profile.inbound import ProfileBox
 from connectors.bttt_profile.outbound import Profiles
 from connectors.bttt_profile.settings import Settings
 from connectors.bttt_profile.simulator import PATHS, ProfileTwin, profile_of
@@ -60,9 +60,9 @@ def profiles(serve: Serve, **more: Any) -> Profiles:
     return Profiles(conf, Client(conf, OUTCOMES))
 
 
-def mailbox(serve: Serve, desk: Desk | None = None, **more: Any) -> Mailbox:
+def mailbox(serve: Serve, desk: Desk | None = None, **more: Any) -> ProfileBox:
     conf = settings(serve.url, **more)
-    return Mailbox(Client(conf, OUTCOMES), conf, desk or Desk())
+    return ProfileBox(Client(conf, OUTCOMES), conf, desk or Desk())
 
 
 def profile(content: Any = PROFILE, **more: Any) -> Parcel:
@@ -230,7 +230,7 @@ def known(status: int) -> Mapping[str, Any]:
     return {"dossier": {}, "status": status, "status_time": "x", "received_at": "2026-01-05T02:30:00Z"}
 
 
-def read_all(feed: Mailbox) -> list[Submission]:
+def read_all(feed: ProfileBox) -> list[Submission]:
     pages, cursor, more = list[Page](), None, True
     while more:
         pages.append(feed.poll(cursor))

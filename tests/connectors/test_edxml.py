@@ -27,7 +27,7 @@ from signxml.signer import XMLSigner
 from connectors.edxml import FOLDER, connector
 from connectors.edxml.client import Client
 from connectors.edxml.envelope import DS, NS, read_document, write_document
-from connectors.edxml.inbound import Mailbox
+from connectors.edxml.inbound import DocumentBox
 from connectors.edxml.outbound import Documents
 from connectors.edxml.settings import Settings
 from connectors.edxml.signature import Proof
@@ -92,8 +92,8 @@ def documents(serve: Serve, transport: str = "vxp", **more: Any) -> Documents:
     return Documents(settings(serve.url, transport, **more), client(serve, transport, **more))
 
 
-def mailbox(serve: Serve, desk: Desk | None = None, transport: str = "vxp", **more: Any) -> Mailbox:
-    return Mailbox(client(serve, transport, **more), settings(serve.url, transport, **more), desk or Desk())
+def mailbox(serve: Serve, desk: Desk | None = None, transport: str = "vxp", **more: Any) -> DocumentBox:
+    return DocumentBox(client(serve, transport, **more), settings(serve.url, transport, **more), desk or Desk())
 
 
 def document(content: Any = DOCUMENT, **more: Any) -> Parcel:
@@ -597,7 +597,7 @@ def test_a_partner_has_one_trunk(serve: Serve) -> None:
 # ── the mailbox ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def read_all(feed: Mailbox) -> list[Page]:
+def read_all(feed: DocumentBox) -> list[Page]:
     pages, cursor, more = list[Page](), None, True
     while more:
         pages.append(feed.poll(cursor))
@@ -605,7 +605,7 @@ def read_all(feed: Mailbox) -> list[Page]:
     return pages
 
 
-def only(feed: Mailbox) -> Submission:
+def only(feed: DocumentBox) -> Submission:
     [item] = [item for page in read_all(feed) for item in page.items]
     return item
 
