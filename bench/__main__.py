@@ -84,6 +84,26 @@ def translate(as_json: bool) -> None:
 
 
 @bench.command()
+@as_json_
+def worktime(as_json: bool) -> None:
+    """Tính hạn trả kết quả theo giờ làm việc, và ba đồng hồ của một hồ sơ.
+
+    Due dates a second, against adding a plain timedelta and against walking day by day; and all three clocks of a dossier.
+    Example: lienthong bench worktime
+    """
+    from bench.worktime import Bench
+
+    result = Bench().run()
+    if as_json:
+        print(json.dumps(result, indent=1))
+        return
+    for figure in result["figures"]:
+        print(
+            f"{figure['name']:>22}  {figure['rate']:>11,.0f}/s  {figure['us']:>8,.2f} µs  {figure['ratio']:>7.1f} × floor"
+        )
+
+
+@bench.command()
 @click.option(
     "--messages",
     default=2000,

@@ -30,6 +30,7 @@ class Answer:
     about: str
     ok: bool
     answer: str
+    warning: bool = False
 
 
 @click.command(epilog="Ví dụ · Example:  lienthong check --connections --conservation")
@@ -70,7 +71,8 @@ def check(
         print_json([asdict(a) for a in answers])
     else:
         for one in answers:
-            click.echo(click.style("✓", fg="green") if one.ok else click.style("✗", fg="red"), nl=False)
+            mark, colour = ("!", "yellow") if one.warning else ("✓", "green") if one.ok else ("✗", "red")
+            click.echo(click.style(mark, fg=colour), nl=False)
             click.echo(f" {one.about}: {one.answer}")
         wrong = sum(not one.ok for one in answers)
         click.echo(f"{wrong} điều phải sửa · to be mended" if wrong else "Mọi thứ đều ổn · all is well")
@@ -89,6 +91,7 @@ def _ask_all(home: Path, connections: bool, conservation: bool) -> Iterator[Answ
         f"{config.folder}: {len(config.partners)} đối tác, {len(config.routes)} tuyến, 10 trạng thái · partners, routes, statuses",
     )
     yield from _one_by_one("Ánh xạ · mappings", lambda: _check_mappings(home))
+    yield from _check_calendar(config)
     ledger = Answer(*_ledger(config))
     yield ledger
     if not ledger.ok:
@@ -146,6 +149,31 @@ def _check_mappings(home: Path) -> Iterator[str]:
         yield from findings[:MOST_FINDINGS]
         if len(findings) > MOST_FINDINGS:
             yield f"{name}: còn {len(findings) - MOST_FINDINGS} điều nữa · more: lienthong map test {name}"
+
+
+def _check_calendar(config: Config) -> Iterator[Answer]:
+    """The files, and warnings: this year and the next, where nobody has reviewed them, and what is not decided yet."""
+    from gateway.cli.calendar import open_calendar
+    from gateway.dossiers.worktime import day_of
+    from gateway.message import utc_now
+
+    about = "Lịch · calendar"
+    answers = list(_one_by_one(about, lambda: _calendar_findings(config)))
+    yield from answers
+    if all(one.ok for one in answers):
+        calendar, today = open_calendar(config), day_of(utc_now())
+        doubts = [calendar.doubt(year) for year in (today.year, today.year + 1) if year not in calendar.reviewed]
+        doubts += [one for one in calendar.undecided if one.last >= today]
+        yield from (Answer(about, True, f"{one.words} · {one.words_en}", warning=True) for one in doubts)
+
+
+def _calendar_findings(config: Config) -> Iterator[str]:
+    from gateway.cli.calendar import open_calendar
+    from gateway.dossiers.calendar import compare_with_package
+
+    calendar = open_calendar(config)
+    for year in sorted(calendar.reviewed):
+        yield from compare_with_package(calendar, year)
 
 
 def _ledger(config: Config) -> tuple[str, bool, str]:
