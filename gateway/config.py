@@ -462,7 +462,10 @@ def parse(model: type[M], raw: Any, file: Path, place: str = "") -> M:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        lines = [f"{'.'.join(str(p) for p in e['loc']) or '(whole)'}: {e['msg']}" for e in error.errors()]
+        lines = [
+            f"{'.'.join(str(p) for p in e['loc']) or '(whole)'}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors()
+        ]
         raise Misconfigured(f"{file}{': ' + place if place else ''}: " + "; ".join(lines)) from error
 
 

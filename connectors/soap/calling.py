@@ -11,6 +11,7 @@ from lxml import etree
 
 from connectors.soap.client import Client, Heard, Operation
 from connectors.soap.settings import Call, Header, Settings, SoapReading
+from gateway.dialect.auth import reveal
 from gateway.dialect.calling import inlined
 from gateway.dialect.pointers import text_at
 from gateway.dialect.reading import UNREADABLE, Told
@@ -72,7 +73,7 @@ def _document(call: Call, fields: Fields, read_file: Callable[[str], bytes] | No
         value = wrap(document, call.wrap)
     more: Mapping[str, Any] = {
         **fill_all(call.beside, fields),
-        **{name: secret.get_secret_value() for name, secret in call.secrets.items()},
+        **reveal(call.secrets),
     }
     if not more:
         return value

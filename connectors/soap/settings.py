@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from gateway.canonical.scalars import WebLink
 from gateway.dialect.asking import FoundRows
-from gateway.dialect.auth import Secret
+from gateway.dialect.auth import Secret, Secrets
 from gateway.dialect.calling import Line
 from gateway.dialect.declared import Types, check_one_way, check_order
 from gateway.dialect.pointers import Pointer
@@ -52,7 +52,7 @@ class Call(Row):
     inline: list[Pointer] = Field(default=[])
     wrap: OutSteps = Field(default=[])
     beside: Beside = Field(default={}, alias="with")
-    secrets: dict[str, Secret] = Field(default={})
+    secrets: Secrets = Field(default={})
     answer: SoapReading | None = None
 
 

@@ -23,6 +23,7 @@ from connectors.soap.client.security import Signer, check_answer, read_certifica
 from connectors.soap.client.shapes import read, write
 from connectors.soap.inventing import invent, invent_page
 from connectors.soap.settings import Ask, Call, Find, Poll, Settings
+from gateway.dialect.auth import reveal
 from gateway.dialect.doorkeeper import Doorkeeper
 from gateway.dialect.pointers import text_at
 from gateway.dialect.template import Template
@@ -247,7 +248,7 @@ class SoapTwin(Twin):
 
     def _found(self, call: Find, asked: _Asked) -> Any:
         """By the key, where the question has one; else by all that it asks with."""
-        wanted = set(_leaves(asked.document)) - {s.get_secret_value() for s in call.secrets.values()}
+        wanted = set(_leaves(asked.document)) - set(_leaves(reveal(call.secrets)))
         known = [effect for effect in self._effects if wanted <= {*_leaves(effect["document"]), effect["key"]}]
         there = asked.key in self._taken if asked.key is not None else bool(known)
         for row in call.rows:

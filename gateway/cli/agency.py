@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from fnmatch import fnmatchcase
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from gateway.canonical import TYPES
 from gateway.canonical.scalars import HANOI
 from gateway.cli.mapping import engine, read_sample
 from gateway.cli.samples import day
+from gateway.codes import CsvCodes
 from gateway.config import Config, PartnerFile, Route, parse
 from gateway.dossiers.view import build_view
 from gateway.errors import Misconfigured
@@ -58,6 +60,7 @@ class Agency:
     routes: str = ""
     mappings: list[str] = field(default_factory=list)
     secrets: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     says: bool = False
 
     @property
@@ -128,12 +131,27 @@ def begin(
     rows = [_call(speaks, one) for one in wanted] + [_hook(made, one) for one in sent]
     mappings = [_mapping(made, one, config) for one in wanted] + [_mapping(made, one, None) for one in sent]
     text = "\n".join([head, "[settings]", *settings, _later(speaks), *rows, *(m for m in mappings if m)])
-    made.secrets = sorted({name for part in text.split('"env:')[1:] if "|" not in (name := part.split('"')[0])})
+    named = {part.split('"')[0] for part in text.split('"env:')[1:]}
+    made.secrets = sorted(one for one in named if "|" not in one)
     made.files = {made.partner_file: text, **made.files}
     if wanted:
         made.routes = _route(name, id, wanted, organisations, procedures)
     _prove(made, speaks, text)
+    made.notes = list(_unlisted(Setup(config).codes, organisations, procedures))
     return made
+
+
+def _unlisted(codes: CsvCodes, organisations: Sequence[str], procedures: Sequence[str]) -> Iterator[str]:
+    """Units and procedures that no code list has: messages that name them would be refused."""
+    for listname, given in (("organisations", organisations), ("procedures", procedures)):
+        rows = [row.values for row in codes.file(listname).rows]
+        known = {value for row in rows for key, value in row.items() if key.startswith("code")}
+        for one in given:
+            if not any(fnmatchcase(code, one) for code in known):
+                yield (
+                    f"{one} không có trong danh mục · is in no code list: config/codelists/{listname}.csv; "
+                    f"lienthong codes import TỆP --list {listname}"
+                )
 
 
 def _described(speaks: str, file: Path | None) -> Description | None:
@@ -163,8 +181,12 @@ def _wanted(told: str, description: Description | None, path: str | None) -> Doc
     if not shown:
         return Document(kind, path=path)
     if not Path(shown).is_file():
-        known = f"; thao tác · operations: {', '.join(offers)}" if offers else ""
-        raise Misconfigured(f"{shown}: không có tệp này · no such file{known}")
+        if offers:
+            known = ", ".join(offers)
+            raise Misconfigured(
+                f"{shown}: không có thao tác này · no such operation; có · known: {known} (hoặc một tệp mẫu · or a sample's file)"
+            )
+        raise Misconfigured(f"{shown}: không có tệp này · no such file")
     return Document(kind, read_sample(Path(shown)), path=path)
 
 
@@ -224,7 +246,7 @@ def _hook(made: Agency, one: Document) -> str:
         "[[settings.hook]]",
         f'name = "{word[:30]}"                # họ gọi · they call: POST /hooks/{made.id}/{word}',
         f'path = "{word}"',
-        f"mapping = [{_text(_mapping_name(made, one))}]",
+        f"mapping = [{_text(_mapping_name(made, one, incoming=True))}]",
         f'with = {{ {_ITEM} = "{{$item}}" }}         # tên ta đặt cho bản tin ấy · the name by which we know it',
         '# id = "/ma"                         # trường đặt tên cho một bản tin của họ · the field that names a message of theirs',
         "",
@@ -236,7 +258,7 @@ def _mapping(made: Agency, one: Document, config: Config | None) -> str:
     """The mapping's folder, and for what goes out its table in the partner file. `config`: it goes out."""
     if one.sample is None:
         return ""
-    name = _mapping_name(made, one)
+    name = _mapping_name(made, one, incoming=config is None)
     folder = made.config / "mappings" / name
     if config:
         drafted = engine().draft(one.sample, source=f"view({one.type})")
@@ -265,8 +287,9 @@ def _named_by_us(sheet: str) -> str:
     return re.sub(rf"(?m)^  {_ITEM}: \?\?\?.*\n", "", named) if named != sheet else sheet
 
 
-def _mapping_name(made: Agency, one: Document) -> str:
-    return f"{made.id.replace('-', '_')}_{''.join('_' + c.lower() if c.isupper() else c for c in one.type).strip('_')}"
+def _mapping_name(made: Agency, one: Document, *, incoming: bool) -> str:
+    kind = "".join("_" + c.lower() if c.isupper() else c for c in one.type).strip("_")
+    return f"{made.id.replace('-', '_')}_{kind}{'_in' if incoming else ''}"
 
 
 def _view(kind: str, codes: Codes) -> dict[str, Any] | None:

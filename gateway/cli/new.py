@@ -147,7 +147,7 @@ def _ask_list(question: str) -> Sequence[str]:
 def _steps(made: Agency) -> Sequence[str]:
     steps = [*(f"lienthong map test {name}" for name in made.mappings)]
     open_lines = [f"  {file}:{number}: {line}" for file, number, line in made.unfinished()]
-    told = []
+    told = [f"! {note}" for note in made.notes]
     if open_lines:
         told += ["Hoàn thành các dòng ??? · finish the ??? lines:", *open_lines]
     told += ["Rồi · then:", *(f"  {step}" for step in steps)]

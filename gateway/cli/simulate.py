@@ -43,7 +43,7 @@ def simulate(name: str, port: int, chaos: Path | None, settings: Path | None, se
 
     Run a partner's twin: strict, with a book of all that was done to it (GET /_twin/book), a chaos profile (GET and POST /_twin/chaos)
     and acts of its own (POST /_twin/act). Named by a partner of config/partners, enabled or not, it is made of that file; or by a
-    connector, such as `mapi`.
+    connector, such as `mapi`; `vnconnect` is the national sign-on.
     """
     from gateway.cli.options import read_config
     from gateway.simulation import Chaos
@@ -53,7 +53,7 @@ def simulate(name: str, port: int, chaos: Path | None, settings: Path | None, se
         from gateway.cli.trial import Trial
 
         trial = Trial(home, name, port=port, chaos=misfortunes)
-        _send(trial) if send else _stay(trial)
+        _send(trial, port) if send else _stay(trial, port)
     elif send:
         raise Misconfigured(
             f"không có · there is no config/partners/{name}.toml: --send cần một đối tác · wants a partner"
@@ -73,27 +73,33 @@ def _run(connector: str, port: int, chaos: Chaos | None, settings: Any) -> None:
     serve.stop()
 
 
-def _stay(trial: Trial) -> None:
-    address = _started(trial.start, 0)
+def _stay(trial: Trial, port: int) -> None:
+    address = _started(trial.start, port)
     click.echo(f"{trial.row.id}: {address}")
     environment = trial.environment(address)
     if environment:
-        click.echo("Để cổng nói chuyện với bản mô phỏng này · so that the gateway talks to it:")
+        click.echo(
+            "Để cổng nói chuyện với bản mô phỏng này, trước khi khởi động nó · so that a gateway started after it talks to it:"
+        )
         click.echo("  export " + " ".join(f"{name}={value}" for name, value in environment.items()))
+        click.echo(f'Cổng đang chạy · one that runs already: url = "{address}" ({trial.file}), lienthong reload')
     _until_told(address)
     trial.serve.stop()
 
 
-def _send(trial: Trial) -> None:
+def _send(trial: Trial, port: int) -> None:
     """Exit code 1 when a sample does not get through."""
-    address = _started(trial.start, 0)
+    address = _started(trial.start, port)
     tried = list(trial.deliver_samples(address))
     trial.serve.stop()
     for one in tried:
         click.echo(f"{'✓' if one.well else '✗'} {one.type}  {one.sample.replace('-', ' ')}: {one.outcome}")
         if one.sent is not None:
-            click.echo("  → " + json.dumps(one.sent, ensure_ascii=False)[:2000])
+            sent = one.sent.get("message", one.sent)
+            click.echo("  → " + json.dumps(sent, ensure_ascii=False)[:2000])
         click.echo("  ← " + "\n    ".join(one.words.splitlines()))
+    for note in trial.notes():
+        click.echo(f"! {note}")
     if not tried:
         click.echo("Không có mẫu nào: chưa có ánh xạ · no samples: this partner has no mapping with an in.json")
     sys.exit(int(not all(one.well for one in tried)))

@@ -47,6 +47,9 @@ class Trial:
         self._table = read_toml(self.file)
         self.row = parse(PartnerFile, self._table, self.file)
         self.kind = find_kind(self.row.connector)
+        check_settings(
+            self.row.connector, self.row.settings, str(self.file)
+        )  # told as everywhere, and without the values
         self.invented: dict[str, str] = {}
         self._settings = resolve_secrets(invent(self.row.settings, self.invented), str(self.file))
         told = {**self._table, "settings": self._settings, "folder": str(self.config.folder)}
@@ -95,6 +98,24 @@ class Trial:
                     continue
                 yield _deliver(outbound, kind, sample.parent.name, view, made)
 
+    def notes(self) -> Iterator[str]:
+        """What the file leaves to chance."""
+        told = self._settings
+        if self.row.connector in ("rest", "soap", "mailbox"):
+            if not told.get("rule") and not any(told.get("answer", {}).get(name) for name in ("code", "text")):
+                yield "chưa khai mã trả lời (answer, rule): mọi 2xx đọc được là đã nhận · no codes declared: every readable 2xx counts as taken"
+            if (
+                not told.get("find")
+                and not told.get("repeat_is_harmless")
+                and not all(
+                    row.get("find") or row.get("repeat_is_harmless") is not None for row in told.get("call", [])
+                )
+            ):
+                yield (
+                    "khi chưa rõ họ đã nhận chưa, người phải quyết định: khai find hoặc repeat_is_harmless · every doubt waits for a person: "
+                    "declare find or repeat_is_harmless"
+                )
+
     def _at_twin(self, url: str, address: str) -> str:
         twin = urlsplit(address)
         return urlunsplit((twin.scheme, twin.netloc, *urlsplit(url)[2:])).rstrip("/")
@@ -129,6 +150,10 @@ def find_kind(connector: str) -> Kind:
 
 def find_simulator(connector: str) -> Callable[..., Twin]:
     """What makes its twin of settings, or of a partner file. Raises `Misconfigured`."""
+    others = {point.name: point for point in entry_points(group="lienthong.simulators")}
+    if connector in others:  # an outside system that is no partner
+        twin: Callable[..., Twin] = others[connector].load()
+        return twin
     found = find_kind(connector).simulator
     if found is None:
         raise Misconfigured(f"kết nối {connector} không có bản mô phỏng · the connector has no simulator")
@@ -140,7 +165,10 @@ def check_settings(connector: str, settings: Mapping[str, Any], place: str) -> A
     try:
         return find_kind(connector).settings.model_validate(resolve_secrets(invent(settings, {}), place))
     except ValidationError as error:
-        lines = [f"settings.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)]
+        lines = [
+            f"settings.{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors(include_input=False)
+        ]
         raise Misconfigured(f"{place}: {'; '.join(lines)}") from None
 
 

@@ -18,7 +18,7 @@ from functools import partial
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode, urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from gateway.canonical.scalars import WebLink
 from gateway.dialect.pointers import Pointer, text_at
@@ -46,6 +46,27 @@ def _words(known: set[str]) -> Any:
 
 
 Secret = Annotated[SecretStr, Field(min_length=1)]
+
+
+def hide(value: Any) -> Any:
+    """Secrets at any depth of a table, so that nothing prints them. Raises `ValueError`."""
+    if isinstance(value, dict):
+        return {name: hide(one) for name, one in value.items()}
+    if isinstance(value, SecretStr):
+        return value
+    if not isinstance(value, str) or not value:
+        raise ValueError("phải là chữ, hoặc bảng các chữ · must be a text, or a table of texts")
+    return SecretStr(value)
+
+
+def reveal(value: Any) -> Any:
+    """As they go out."""
+    if isinstance(value, dict):
+        return {name: reveal(one) for name, one in value.items()}
+    return value.get_secret_value()
+
+
+Secrets = Annotated[dict[str, Any], BeforeValidator(hide)]
 
 
 class Nothing(Row):

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from gateway.canonical.scalars import WebLink
-from gateway.dialect.auth import Auth, Caller, Nothing, Secret, hosts_of, place_of
+from gateway.dialect.auth import Auth, Caller, Nothing, Secrets, hosts_of, place_of, reveal
 from gateway.dialect.pointers import Pointer, escape, every, text_at
 from gateway.dialect.reading import Reading, Told
 from gateway.dialect.row import Row, Seconds
@@ -124,7 +124,7 @@ class Call(Row):
     inline: list[Pointer] = Field(default=[])
     wrap: OutSteps = Field(default=[])
     beside: Beside = Field(default={}, alias="with")
-    secrets: dict[str, Secret] = Field(default={})
+    secrets: Secrets = Field(default={})
     answer: Reading | None = None
     total_timeout: Seconds | None = None
 
@@ -192,8 +192,7 @@ def body_of(call: Call, fields: Fields) -> tuple[bytes | None, str]:
         if not isinstance(value, dict | None):
             words = "with cần tài liệu là một đối tượng JSON", "with wants a document that is a JSON object"
             raise Refused.of("", "with", *words)
-        hidden = {name: one.get_secret_value() for name, one in call.secrets.items()}
-        value = {**(value or {}), **fill_all(call.beside, fields), **hidden}
+        value = {**(value or {}), **fill_all(call.beside, fields), **reveal(call.secrets)}
     content_type = call.content_type or _TYPES[send]
     if isinstance(value, bytes):
         return value, content_type

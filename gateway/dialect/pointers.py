@@ -78,9 +78,12 @@ def put(document: Any, pointer: str, value: Any) -> Any:
     if not pointer:
         return value
     first, *rest = parts_of(pointer)
+    below = "".join("/" + escape(part) for part in rest)
+    if first == "0" and not isinstance(document, dict):  # the first of a list
+        listed = document if isinstance(document, list) else []
+        return [put(listed[0] if listed else None, below, value), *listed[1:]]
     holder = document if isinstance(document, dict) else {}
-    inner = put(holder.get(first), "".join("/" + escape(part) for part in rest), value)
-    return {**holder, first: inner}
+    return {**holder, first: put(holder.get(first), below, value)}
 
 
 def without(document: Any, pointer: str) -> Any:

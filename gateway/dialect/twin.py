@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from gateway.dialect.auth import reveal
 from gateway.dialect.calling import Call
 from gateway.dialect.delivering import Deliver, Partnership
 from gateway.dialect.doorkeeper import Doorkeeper
@@ -139,8 +140,8 @@ class DialectTwin(Twin):
             if read is None:
                 return self._refuse(reading, f"/{name}: is missing or not ours")
             holes |= read
-        for name, secret in call.secrets.items():
-            if text_at(document, f"/{name}") != secret.get_secret_value():
+        for name, secret in reveal(call.secrets).items():
+            if not isinstance(document, dict) or document.get(name) != secret:
                 return self._refuse(reading, f"/{name}: wrong")
         beside = {*call.beside, *call.secrets}
         own = {k: v for k, v in document.items() if k not in beside} if isinstance(document, dict) else document

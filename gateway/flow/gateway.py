@@ -89,7 +89,10 @@ class Setup:
         try:
             settings = kind.settings.model_validate(resolve_secrets(row.settings, f"{place}: settings"))
         except ValidationError as error:  # never with the values: some are secrets
-            lines = [f"settings.{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)]
+            lines = [
+                f"settings.{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}"
+                for e in error.errors(include_input=False)
+            ]
             raise Misconfigured(f"{place}: {'; '.join(lines)}") from None
         if row.catalogue.lists and kind.catalogue is None:
             raise Misconfigured(f"{place}: catalogue.lists: the connector {row.connector!r} tells no code lists")
