@@ -293,6 +293,11 @@ class Config:
         """The partners that get copies, for comparison, and nothing in earnest."""
         return _led_to(self.routes, "replicate")
 
+    def passes_on(self, source: str, partner: str) -> bool:
+        """Does a route pass on to this partner what that one sent?"""
+        rows = [row for row in self.routes if row.mode == "proxy" and partner in row.to]
+        return any(_matches(source, wanted) for row in rows for wanted in row.when.source)
+
     @cached_property
     def proxied(self) -> frozenset[str]:
         """Partners that get what the sender sent, as it came."""

@@ -29,9 +29,10 @@ def _watch(descriptor: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def hear_hangup(ask: Callable[[], None]) -> None:
-    """SIGHUP calls `ask` from now on. At a terminal it ends this process instead, as it always did: a terminal that closes sends it."""
+def hear_asking(ask: Callable[[], None]) -> None:
+    """SIGUSR1 and SIGHUP call `ask` from now on. At a terminal SIGHUP ends this process, as it always did: a terminal that closes sends it."""
     end_it = sys.stderr.isatty()
+    signal.signal(signal.SIGUSR1, lambda *_: ask())
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM) if end_it else ask())
 
 

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,7 @@ def reload(home: Path, timeout: float, as_json: bool) -> None:
     from gateway.cli.show import print_json
 
     data = read_config(home).data  # a file that cannot even be read is told here
-    results = [asdict(one) | {"taken": taken} for one, taken in _ask_all(data, timeout)]
+    results = [asdict(one.said) | {"taken": one.taken, "ended": one.ended} for one in _ask_all(data, timeout)]
     if as_json:
         print_json(results)
     elif not results:
@@ -60,33 +60,46 @@ def _words(one: dict[str, object]) -> str:
         return f"không nạp, vẫn chạy theo tệp cũ · refused, goes on by {one['version']}:\n    " + str(
             one["refused"]
         ).replace("\n", "\n    ")
-    return "không trả lời kịp · no answer in time"
+    return "đã dừng khi được hỏi · ended when it was asked" if one["ended"] else "không trả lời kịp · no answer in time"
 
 
-def _ask_all(data: Path, timeout: float) -> Sequence[tuple[Told, bool]]:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a process says after having read; `taken`: it goes by the files as they are now."""
+
+    said: Told
+    taken: bool
+    ended: bool = False
+
+
+def _ask_all(data: Path, timeout: float) -> Sequence[Answer]:
     """One, then the others at once; the others only if the first has taken the files."""
     from gateway.flow.presence import present
 
     processes = present(data)
     answers = _ask(data, processes[:1], timeout)
-    if all(taken for _, taken in answers):
+    if all(answer.taken for answer in answers):
         answers += _ask(data, processes[1:], timeout)
     return answers
 
 
-def _ask(data: Path, processes: Sequence[Told], timeout: float) -> list[tuple[Told, bool]]:
-    """What each says after having read, and whether it took them. One that ended meanwhile needs no files any more."""
+def _ask(data: Path, processes: Sequence[Told], timeout: float) -> list[Answer]:
+    """SIGUSR1, which no terminal sends. One that ended before it was asked needs no files any more; one that ended at it has not taken them."""
     from gateway.flow.presence import present
 
+    before: dict[int, Told] = {}
     for one in processes:
-        with suppress(ProcessLookupError):  # it ended this moment
-            os.kill(one.pid, signal.SIGHUP)
-    before = {one.pid: one for one in processes}
-    said: dict[int, Told] = {}
+        with suppress(ProcessLookupError):
+            os.kill(one.pid, signal.SIGUSR1)
+            before[one.pid] = one
+    answers: dict[int, Answer] = {}
     until = time.monotonic() + timeout
-    while before.keys() - said.keys() and time.monotonic() < until:
+    while before.keys() - answers.keys() and time.monotonic() < until:
         time.sleep(LOOK)
         there = {one.pid: one for one in present(data)}
-        before = {pid: one for pid, one in before.items() if pid in there}
-        said |= {pid: there[pid] for pid in before if there[pid].readings > before[pid].readings}
-    return [(said.get(pid, one), pid in said and said[pid].refused is None) for pid, one in before.items()]
+        for pid in before.keys() - answers.keys():
+            if pid not in there:
+                answers[pid] = Answer(before[pid], taken=False, ended=True)
+            elif there[pid].readings > before[pid].readings:
+                answers[pid] = Answer(there[pid], taken=there[pid].refused is None)
+    return [answers.get(pid, Answer(one, taken=False)) for pid, one in before.items()]

@@ -30,7 +30,7 @@ def hear_the_end() -> threading.Event:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    lifeline.hear_hangup(lambda: None)  # until there is somebody to tell
+    lifeline.hear_asking(lambda: None)  # until there is somebody to tell
     lifeline.hold()
     return stop
 
@@ -60,11 +60,11 @@ def run_generations(name: str, home: Path, stop: threading.Event, make: Callable
         return True
     gateway, generations = made
     renewal = Renewal(gateway, generations.change, Presence(gateway.config.data, name))
-    lifeline.hear_hangup(renewal.ask)
+    lifeline.hear_asking(renewal.ask)
     generations.start()
     renewal.start()
     try:
-        return until_told(generations.names, generations.alive, stop)
+        return until_told(generations.names, lambda: generations.alive() and renewal.alive(), stop)
     finally:  # whatever ended the waiting: threads left running would deliver on, unseen
         renewal.end()
         generations.end()

@@ -277,7 +277,7 @@ class Courier:
             )  # it waited long for a free place: no call begins on a lease that may end during it
         documents, original = lease.edited, None
         if documents is None and self.destination in self.gateway.config.proxied:
-            original = self.gateway.original(message)
+            original = self.gateway.original(self.destination, message)
             documents = {"message": read_original(original)}
         if documents is None:
             view = build_view(message, job.earlier, self.gateway.link)

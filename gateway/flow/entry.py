@@ -133,6 +133,8 @@ class Entry:
         body = self.letter.body
         facts = Facts(body, self.partner.id, dossier, self.gateway.codes)
         to = [] if held else destinations(self.config.routes, facts, self.config.partners)
+        if self.letter.because is not None:  # nobody sent it, so there is nothing to pass on
+            to = [d for d in to if d not in self.config.proxied]
         implied = [] if held else implications(self.config.routes, facts)
         replicas = self.config.replicas
         earnest = [d for d in to if d not in replicas]

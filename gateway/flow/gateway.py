@@ -186,7 +186,7 @@ class Gateway(Setup):
         Raises `Refused`.
         """
         if destination in self.config.proxied:
-            return {"message": read_original(self.original(message))}
+            return {"message": read_original(self.original(destination, message))}
         partner = self.config.partners[destination]
         rows = partner.mappings
         heading = {"heading": build_heading(view)} if self.kinds[partner.connector].over_bus else {}
@@ -206,12 +206,17 @@ class Gateway(Setup):
         made = {name: self.translation(mapping).translate(view) for name, mapping in rows[message.type].items()}
         return {**made, **heading}
 
-    def original(self, message: Message) -> Original:
-        """What its sender sent."""
+    def original(self, destination: str, message: Message) -> Original:
+        """What its sender sent, for a destination that gets just that. Raises `Refused` for what no route would pass on to it: a message that
+        was routed by other rows and waited, or one that nobody sent."""
         with self.ledger.read() as connection:
             row = message_by_id(connection, message.id)
-        if row is None:
-            raise ValueError(f"message {message.id} is not in the ledger")
+        if row is None or row.because is not None or not self.config.passes_on(message.source, destination):
+            words = (
+                "tuyến chỉ chuyển nguyên văn bản tin của bên gửi khác",
+                "its route passes on what another sender sent, and this is not that",
+            )
+            raise Refused.of("", "not-what-came", *words)
         return Original(bytes(row.original), row.content_type)
 
     def lint(self, destination: str, message_type: str, view: Mapping[str, Any]) -> Sequence[Fault]:

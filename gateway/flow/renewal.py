@@ -111,6 +111,9 @@ class Renewal:
         self._thread.join()
         self._presence.leave()
 
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
     def _run(self) -> None:
         seconds = self._gateway.config.settings.reload_seconds
         before = self._seen
@@ -119,25 +122,33 @@ class Renewal:
             self._asked.clear()
             if self._ended.is_set():
                 return
+            version = self._version()
             if not asked:  # taken once they are the same at two looks: an editor may be half way through
-                version = version_of(self._gateway.config.folder)
                 settled, before = version == before, version
                 if version == self._seen or not settled:
                     continue
-            self._read()
+            self._read(version)
 
-    def _read(self) -> None:
-        self._seen = version_of(self._gateway.config.folder)
+    def _version(self) -> str:
+        """Of the files now; one that comes and goes while they are read makes it another one at the next look."""
+        try:
+            return version_of(self._gateway.config.folder)
+        except OSError as error:
+            return f"unreadable: {error}"
+
+    def _read(self, version: str) -> None:
+        before = self._gateway.config.version
         try:
             new = renew(self._gateway)
             self._take(new)
         except Misconfigured as error:
-            log.error("files_refused", version=self._seen, goes_on_by=self._gateway.config.version, error=str(error))
-            self._presence.tell(self._gateway.config.version, refused=str(error))
+            self._seen = version
+            log.error("files_refused", version=version, goes_on_by=before, error=str(error))
+            self._presence.tell(before, refused=str(error))
             return
-        except Exception as error:
-            log.exception("files_failed", version=self._seen, goes_on_by=self._gateway.config.version)
-            self._presence.tell(self._gateway.config.version, refused=f"{type(error).__name__}: {error}")
+        except Exception as error:  # it may pass, as a ledger that is away does: looked at again at the next turn
+            log.exception("files_failed", version=version, goes_on_by=before)
+            self._presence.tell(before, refused=f"{type(error).__name__}: {error}")
             return
         self._gateway, self._seen = new, new.config.version
         if new.broker is not None:

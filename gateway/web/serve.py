@@ -109,7 +109,8 @@ class Serving:
         set_up_logging()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
-        signal.signal(signal.SIGHUP, lambda *_: self.ask_renewal())
+        for number in (signal.SIGHUP, signal.SIGUSR1):
+            signal.signal(number, lambda *_: self.ask_renewal())
         front, starting = Front(), Starting(self._config, self._say, self._stop)
         self._open(front, starting.once(self._make))
         if starting.lack is not None and starting.lack.state == "behind" and self._shared:
@@ -255,7 +256,7 @@ def _run_many(serving: Serving, workers: int, opened: Callable[[], None]) -> Non
 
     def tell(number: int = signal.SIGTERM, *_: Any) -> None:
         for child in children:
-            os.kill(child, signal.SIGHUP if number == signal.SIGHUP else signal.SIGTERM)
+            os.kill(child, signal.SIGUSR1 if number in (signal.SIGHUP, signal.SIGUSR1) else signal.SIGTERM)
 
     def count() -> None:
         ready = 0
@@ -266,7 +267,8 @@ def _run_many(serving: Serving, workers: int, opened: Callable[[], None]) -> Non
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, tell)
-    signal.signal(signal.SIGHUP, tell)
+    for number in (signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, tell)
     serving.listening.close()
     threading.Thread(target=count, daemon=True).start()
     worst = 0

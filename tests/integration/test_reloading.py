@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import shutil
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -179,3 +182,36 @@ def test_without_a_process_reload_says_so(province: Province) -> None:
     done = province.run("reload")
     assert done.returncode == 0
     assert "no process runs here" in done.stdout
+
+
+def test_a_reload_beside_a_gateway_at_a_terminal_ends_nothing(province: Province) -> None:
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, **ADDRESSES, **province.place, "TERM": "dumb"}
+    up = subprocess.Popen(
+        [*PROGRAM, "up"], stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
+    )
+    reading = threading.Thread(target=_read_all, args=(ours,), daemon=True)
+    reading.start()
+    try:
+        until(lambda: len(present(province.folder / "data")) == 2, 60)
+        before = {one.pid for one in present(province.folder / "data")}
+        province.write_partner("ftp://127.0.0.1/")
+
+        done = province.run("reload")
+
+        assert done.returncode == 1
+        assert "second.toml" in done.stdout
+        assert {one.pid for one in present(province.folder / "data")} == before
+        province.write_partner(province.serve.start())
+        assert province.reload()[0] == 0
+        assert {one.pid for one in present(province.folder / "data")} == before
+    finally:
+        up.terminate()
+        up.wait(60)
+        os.close(theirs)
+
+
+def _read_all(terminal: int) -> None:
+    with suppress(OSError):  # the other end is closed
+        while os.read(terminal, 4096):
+            pass
