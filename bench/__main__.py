@@ -179,5 +179,33 @@ def engine(messages: int, connections: int, workers: tuple[int, ...], nodes: str
         print(f"{name:>56}  {ratio:.2f}")
 
 
+@bench.command()
+@click.option(
+    "--calls",
+    default=2000,
+    show_default=True,
+    type=click.IntRange(50, 200_000),
+    help="Lời gọi mỗi phép đo · calls a figure.",
+)
+@click.option("--connections", default=8, show_default=True, type=click.IntRange(1, 64), help="Kết nối · connections.")
+@as_json_
+def sso(calls: int, connections: int, as_json: bool) -> None:
+    """Đăng nhập một lần: cả vòng đăng nhập, cấp mã, kiểm mã.
+
+    One sign-on: whole sign-ins, tokens, introspection, verified calls of the API; tokens beside npm's oidc-provider on this machine.
+    Example: lienthong bench sso --calls 5000
+    """
+    from bench.sso import Bench
+
+    result = Bench(calls, connections).run()
+    if as_json:
+        print(json.dumps(result, indent=1))
+        return
+    for figure in result["figures"]:
+        print(f"{figure['name']:>34}  {figure['rate']:>8,.0f}/s  {figure['cpu']:.2f} CPU s / 1,000")
+    for name, ratio in result["ratios"].items():
+        print(f"{name:>48}  {ratio:.2f}")
+
+
 if __name__ == "__main__":
     bench(prog_name="lienthong bench")

@@ -1,5 +1,3 @@
-"""Sign-on, shared by every system behind the gateway. Nothing is here yet.
-
-Two halves will live here: upstream, a relying party of the national identity provider; downstream, an OpenID
-provider under ``/sso`` for the province's own systems. Neither knows anything of messages or dossiers.
+"""Sign-on, shared by every system behind the gateway: upstream a relying party of the national provider and of the staff's, downstream an
+OpenID provider under ``/sso``. It knows nothing of messages or dossiers, and no database: see `sso.store`.
 """

@@ -90,8 +90,11 @@ need_systemd_analyze() {
     command -v systemd-analyze >/dev/null || need_program systemd-analyze systemd
 }
 
-# SOAP clients in other languages, for tests/integration/test_soap_clients.py. Without them those tests are skipped.
+# Programs that are not ours, for tests/integration: SOAP clients in other languages, OpenID providers and clients. Without them those tests
+# are skipped.
 need_foreign_clients() {
+    [ -e /usr/lib/apache2/modules/mod_auth_openidc.so ] || apt_install apache2 libapache2-mod-auth-openidc ||
+        say "Apache's mod_auth_openidc is missing: its test will be skipped"
     php -m 2>/dev/null | grep -qx soap || apt_install php-cli php-soap ||
         say "PHP's SoapClient is missing: its test will be skipped"
     command -v npm >/dev/null || apt_install nodejs npm || true
@@ -103,7 +106,7 @@ need_foreign_clients() {
         if (cd .venvs/node && npm ci --silent --no-audit --no-fund --ignore-scripts) >&2; then
             echo "$inputs" >.venvs/node/.made-from
         else
-            say "Node's soap is missing: its test will be skipped"
+            say "Node's packages are missing: their tests will be skipped"
         fi
     fi
 }

@@ -124,6 +124,7 @@ def _ask_gateway(config: Config, gateway: Gateway, connections: bool, conservati
     )
     yield from _one_by_one("Kết nối · connectors", lambda: _check_connectors(gateway))
     yield from _check_broker(gateway)
+    yield from _check_signon(gateway)
     if connections:
         yield from _check_connections(gateway)
     if conservation:
@@ -254,6 +255,21 @@ def _check_broker(gateway: Gateway) -> Iterator[Answer]:
         yield Answer(about, True, words)
     elif settings.channel == "rabbitmq":
         yield from _one_by_one(about, lambda: _inspect(gateway))
+
+
+def _check_signon(gateway: Gateway) -> Iterator[Answer]:
+    from gateway.flow.signon import open_signon
+
+    about = "Đăng nhập một lần · sign-on"
+    try:
+        signon = open_signon(gateway)
+    except Misconfigured as wrong:
+        yield Answer(about, False, str(wrong))
+        return
+    if signon is not None:
+        office = signon.office
+        words = f"{len(office.settings.provider)} nơi đăng nhập, {len(office.clients)} hệ thống · providers, clients"
+        yield Answer(about, True, words)
 
 
 def _inspect(gateway: Gateway) -> Iterator[str]:

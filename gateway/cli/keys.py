@@ -119,10 +119,13 @@ def disable(key: str, home: Path) -> None:
 @at_home
 @as_json
 def rotate(key: str, days: float, home: Path, as_json: bool) -> None:
-    """Thay khóa: khóa mới ngay, khóa cũ còn dùng thêm ít ngày.
+    """Thay khóa: khóa mới ngay, khóa cũ còn dùng thêm ít ngày. MÃ_KHÓA sign-on: khóa ký của đăng nhập một lần.
 
-    Replace a key: the new one is good at once, the old one for some days more, so that nobody is cut off.
+    Replace a key: the new one is good at once, the old one for some days more, so that nobody is cut off. The key `sign-on` means those that
+    the one sign-on signs with: new ones are published now and used later; with --days 0 (stolen) the old ones end at once.
     """
+    if key == "sign-on":
+        return _rotate_signing(home, stolen=days == 0)
     from gateway.ledger.keys import find_key, rotate_key
 
     gateway = open_gateway(home)
@@ -131,6 +134,20 @@ def rotate(key: str, days: float, home: Path, as_json: bool) -> None:
         made = rotate_key(connection, key, now, now + timedelta(days=days), sign=gateway.sign)
         row = find_key(connection, made[0])
     _show_made(made, row.partner if row else "", as_json)
+
+
+def _rotate_signing(home: Path, stolen: bool) -> None:
+    from gateway.flow.signon import open_signon
+    from gateway.ledger.signon import SignOnLedger, note_admin
+
+    gateway = open_gateway(home)
+    signon = open_signon(gateway)
+    if signon is None:
+        raise Misconfigured("không có · there is no config/signon.toml")
+    with SignOnLedger(gateway.ledger).write() as rows:
+        made = signon.office.keys.rotate(rows, stolen)
+        note_admin(rows, gateway.now(), "signing_keys_rotated", "", "stolen" if stolen else "planned")
+    click.echo(f"khóa ký mới · new signing keys: {', '.join(made)}")
 
 
 def _later(now: datetime, days: int | None) -> datetime | None:

@@ -16,6 +16,7 @@ from rich.text import Text
 from gateway.cli.board import Board, Phase
 from gateway.cli.samples import PROMOTION, WORDS, Piece, day, person, promotion
 from gateway.cli.show import BREAKER, COLOURS, console
+from gateway.cli.signon_scene import NAME, Province
 from gateway.cli.stage import Caller, Stage
 from gateway.cli.verdict import judge, show_dossiers
 from gateway.codes import CsvCodes
@@ -56,6 +57,7 @@ class Play:
             self._notices()
             self._post()
             self._portal_asks()
+            self._sign_on()
             with self.board.phase("Chờ mọi việc xong · wait until all is quiet") as phase:
                 self._until_quiet(phase)
                 phase.says = "xong · done"
@@ -66,10 +68,14 @@ class Play:
     def _set_up(self) -> None:
         with self.board.phase("Dựng các đối tác và cổng · set up the partners and the gateway") as phase:
             self.stage.prepare()
+            self.province = Province(self.stage)
+            self.province.prepare()
             phase.says = "một cửa, Cổng quốc gia, bưu điện …"
             self.stage.start_twins()
             phase.says = "cổng tích hợp …"
             self.stage.start_gateway()
+            phase.says = "đăng nhập quốc gia, trang của cổng tỉnh và một cửa …"
+            self.province.start()
             config = Config(self.stage.home)
             self.words = {row.code: row.name for row in config.statuses.values()}
             self.codes = CsvCodes(config.folder / "codelists")
@@ -267,6 +273,12 @@ class Play:
 
     # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────
 
+    def _sign_on(self) -> None:
+        with self.board.phase("Đăng nhập một lần, đăng xuất một lần · one sign-on, one logout") as phase:
+            for words in self.province.play():
+                self._expect(False, words)
+            phase.says = f"{NAME}: Cổng tỉnh và một cửa đều nhận ra, rồi cả ba nơi cùng thoát · known in both, gone from all three"
+
     def _judge(self) -> list[str]:
         books = {name: twin.book() for name, twin in self.stage.twins.items()}
         if self.ledger is None:
@@ -287,6 +299,7 @@ class Play:
             f"  curl -sS -w '\\n' {at}/api/v1/dossiers/{code} -H 'Authorization: Bearer {key}'",
             f"  curl -sS -w '\\n' '{at}/api/v1/status-feed?limit=5' -H 'Authorization: Bearer {self.stage.keys['portal']}'",
             *(f"  curl -sS -w '\\n' {twin.address}/_twin/book      # {name}" for name, twin in self.stage.twins.items()),
+            *(f"  {site}/      # mở bằng trình duyệt · in a browser: {name}" for name, site in self.province.sites.items()),
             f"  curl -sS -w '\\n' {self.stage.twins['portal'].address}/_twin/chaos -d '{{\"down\": true}}'      # ngừng Cổng · stop the portal",
             f"  export PATH={Path(sys.executable).parent}:$PATH LIENTHONG_HOME={self.stage.home}",
             f"  lienthong flow; lienthong held list; lienthong trace {code}",

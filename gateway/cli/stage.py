@@ -66,7 +66,7 @@ class Stage:
         self.home = home
         self.twins: dict[str, Twin] = {}
         self.keys: dict[str, str] = {}
-        self.address = f"http://127.0.0.1:{_free_port()}"
+        self.address = f"http://127.0.0.1:{free_port()}"
         self.environment = {**os.environ, **ACCOUNTS, "LIENTHONG_HOME": str(home), "LIENTHONG_PUBLIC_URL": self.address}
         for name in ("LIENTHONG_LEDGER", "LIENTHONG_DATA", "LIENTHONG_HOST", "LIENTHONG_PORT"):
             self.environment.pop(name, None)  # the demo touches no one's real data
@@ -114,6 +114,12 @@ class Stage:
         if done.returncode:
             raise Misconfigured(f"lienthong {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout
+
+    def start_others(self, commands: Mapping[str, Sequence[str]]) -> None:
+        """Further `lienthong` commands, by a name for their logs, until each has said that it is ready."""
+        started = {name: self._start(name, arguments) for name, arguments in commands.items()}
+        for name, process in started.items():
+            self._first_line(name, process)
 
     def _start(self, name: str, arguments: Sequence[str]) -> subprocess.Popen[str]:
         with (self._logs / f"{name}.log").open("w", encoding="utf-8") as log:
@@ -181,7 +187,7 @@ class Caller:
         return str(reply.json()["sha256"])
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

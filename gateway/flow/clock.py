@@ -16,6 +16,7 @@ from gateway.flow.accept import Acceptance
 from gateway.flow.catalogue import codes_of, compare, is_due, kept_reading, read_catalogue
 from gateway.flow.desk import OpenDesk
 from gateway.flow.gateway import Gateway
+from gateway.flow.signon import open_signon
 from gateway.ledger import facts, feed
 from gateway.ledger.lanes import due_destinations
 from gateway.ledger.opening import LedgerAway
@@ -50,6 +51,7 @@ class Clock:
             for name, row in self.gateway.config.partners.items()
             if row.catalogue.lists
         ]
+        readers.append(threading.Thread(target=self._keep_signon, name="sign-on"))
         for reader in readers:
             reader.start()
         while not self._stop.is_set():
@@ -125,6 +127,19 @@ class Clock:
                     self._poll_if_due(name, seconds, self._leading.is_set)
             except LedgerAway as away:
                 log.error("ledger_away", partner=name, error=str(away))
+
+    def _keep_signon(self) -> None:
+        """Logouts told, stale sessions ended, keys rotated: in a thread of its own, because clients that are told may be slow."""
+        signon = open_signon(self.gateway)
+        while signon is not None and not self._stop.wait(1.0):
+            try:
+                if self._leading.is_set():
+                    signon.beat()
+            except LedgerAway as away:
+                log.error("ledger_away", error=str(away))
+            except Exception as error:
+                # the next beat may go well, and what was to be told is still there
+                log.exception("sign_on_failed", error=type(error).__name__)
 
     def _poll_if_due(self, name: str, seconds: float, may_go_on: Callable[[], bool] = lambda: True) -> None:
         now = self.gateway.now().timestamp()

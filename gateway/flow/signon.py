@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,7 @@ def open_signon(gateway: Gateway) -> Any | None:
     file = gateway.config.folder / "signon.toml"
     if not file.exists():
         return None
-    (point,) = entry_points(group="lienthong.signon", name="openid")
-    return point.load()(
+    return door().SignOn(
         issuer=gateway.config.settings.public_url,
         settings=_read_settings(gateway),
         clients=read_clients(gateway),
@@ -27,6 +27,13 @@ def open_signon(gateway: Gateway) -> Any | None:
         derive=lambda purpose: bytes.fromhex(gateway.sign("sign-on", purpose)),
         now=gateway.now,
     )
+
+
+@cache
+def door() -> Any:
+    """The sign-on's own module: `SignOn`, `hang`, `machine`."""
+    (point,) = entry_points(group="lienthong.signon", name="openid")
+    return point.load()
 
 
 def read_clients(gateway: Gateway) -> dict[str, dict[str, Any]]:

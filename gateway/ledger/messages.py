@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, insert, select, update
+from sqlalchemy import Connection, bindparam, case, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.ledger.among import among
@@ -252,6 +252,23 @@ def histories(connection: Connection, codes: Iterable[str]) -> dict[str, list[Me
     for row in _HISTORIES.rows(connection, {"dossiers": list(codes)}):
         found.setdefault(row.dossier, []).append(read_message(row))
     return found
+
+
+_TELLINGS = Prepared(
+    select(messages.c.source_id, messages.c.event_time)
+    .where(
+        messages.c.dossier == bindparam("dossier"),
+        messages.c.source == bindparam("source"),
+        func.substr(messages.c.source_id, 1, bindparam("length")) == bindparam("start"),
+    )
+    .order_by(messages.c.seq)
+)
+
+
+def tellings(connection: Connection, source: str, dossier: str, start: str) -> list[tuple[str, datetime]]:
+    """What `source` told of the dossier under names that begin with `start`: each one's name and event time, as they were stored."""
+    rows = _TELLINGS.rows(connection, {"dossier": dossier, "source": source, "length": len(start), "start": start})
+    return [(row.source_id, row.event_time) for row in rows]
 
 
 def message_by_id(connection: Connection, message_id: str) -> Any | None:

@@ -1,8 +1,9 @@
 """After a copy was put back: the ledger is older than its partners, who may hold what it believes unsent or has never heard of.
 
-Two things follow, and `declare` is where both begin. Whatever is open, and whatever is accepted later of a time before the declaration, is
+Three things follow, and `declare` is where all begin. Whatever is open, and whatever is accepted later of a time before the declaration, is
 *in doubt*: its partner is asked before anything is sent. And places of the status feed that the lost ledger gave are given again to other
-events, so a cursor from before goes back to where the copy ended.
+events, so a cursor from before goes back to where the copy ended. And what the sign-on had spent or ended since the copy would be good again: it
+all ends, and people sign in anew.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from sqlalchemy import Connection, Row, Update, bindparam, insert, select, updat
 
 from gateway.ledger.facts import note_act
 from gateway.ledger.queries import feed_end
+from gateway.ledger.signon import forget_grants
 from gateway.ledger.tables import OPEN, acts, attempts, deliveries, lanes
 from gateway.ports import RESTORED
 
@@ -49,6 +51,7 @@ def declare(connection: Connection, *, who: str, reason: str, now: datetime) -> 
     connection.execute(
         update(lanes).where(lanes.c.open > 0, lanes.c.blocked.is_(False)).values(due_at=now, lease_until=None)
     )
+    forget_grants(connection, now)
     detail = json.dumps({"feed_end": feed_end(connection)})
     note_act(connection, at=now, who=who, act="restored", subject=SUBJECT, reason=reason, detail=detail)
     return {"in_doubt": len(rows) - len(parked), "parked": len(parked)}

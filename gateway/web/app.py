@@ -20,6 +20,7 @@ from gateway.web.hooks.proofs import prove_caller
 from gateway.web.operations import Gauges, operations
 from gateway.web.problems import catch_all
 from gateway.web.public.files import files
+from gateway.web.signon import BLUEPRINTS, hang_signon
 from gateway.web.soap import soap
 
 OPEN = frozenset(
@@ -38,7 +39,8 @@ def create_app(gateway: Gateway) -> OpenAPI:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = True
     places = Places()
-    app.extensions["lienthong"] = House(gateway, Keyring(gateway, places), places, table_of(gateway), Gauges(gateway))
+    keyring = Keyring(gateway, places, hang_signon(app, gateway, places))
+    app.extensions["lienthong"] = House(gateway, keyring, places, table_of(gateway), Gauges(gateway))
     catch_all(app)
     app.before_request(_know_caller)
     app.register_api(api)
@@ -53,7 +55,7 @@ def _know_caller() -> None:
     if "\0" in request.path or "%00" in request.environ.get("QUERY_STRING", ""):
         words = "địa chỉ có ký tự điều khiển", "a control character in the address"
         raise BadRequest.of("", "control-character", *words)
-    if request.endpoint is not None and request.endpoint not in OPEN:
+    if request.endpoint is not None and request.endpoint not in OPEN and request.blueprint not in BLUEPRINTS:
         g.caller = prove_caller(request) or house().keyring.caller(request)
 
 

@@ -1,4 +1,4 @@
-"""Who calls? A bearer key, or a request signed with a key. Everything that is not public is refused without one.
+"""Who calls? A bearer key, a request signed with a key, or an access token of the sign-on. All that is not public is refused without one.
 
 Bearer: ``Authorization: Bearer lt_<key id>_<secret>``.
 
@@ -6,6 +6,8 @@ Signed: ``Authorization: LT-HMAC key=<key id>, time=<Unix seconds>, nonce=<16 to
 HMAC-SHA256 under the key's secret over five lines joined by ``\\n``: METHOD, path with its query as sent, time, nonce, and the body's
 SHA-256 in hex (of nothing, when there is no body). The clock may differ by `signature_seconds`; a nonce is spent once, in the ledger,
 so that a replay is refused by every process and after a restart.
+
+Access token: ``Authorization: Bearer <token>``, which a client got from the sign-on by its own name (docs/sso.md).
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from gateway.ledger.facts import spend_nonce
 from gateway.ledger.keys import Key, digest_of, find_key, signing_secret
 from gateway.ledger.queries import Reader
 from gateway.web.bodies import Places, given_digest, read_all
+from gateway.web.signon import Machines, check_scope
 
 if TYPE_CHECKING:
     from gateway.flow.gateway import Gateway
@@ -35,6 +38,7 @@ log = structlog.get_logger("web")
 
 REMEMBER_SECONDS = 3.0  # a disabled key opens the door at most this much longer
 _MOST_REMEMBERED = 4096
+_TOKEN = re.compile(r"Bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.IGNORECASE)
 BEARER = re.compile(r"Bearer +lt_([0-9a-f]{12})_([A-Za-z0-9_-]{20,100})", re.IGNORECASE)
 _SIGNED = re.compile(
     r"LT-HMAC +key=([0-9a-f]{12}), *time=(\d{10}), *nonce=([A-Za-z0-9_-]{16,64}), *sign=([0-9a-f]{64})"
@@ -59,9 +63,10 @@ class Caller:
 class Keyring:
     """Looks keys up, and remembers what it found for a few seconds: a request costs no query."""
 
-    def __init__(self, gateway: Gateway, places: Places) -> None:
+    def __init__(self, gateway: Gateway, places: Places, machines: Machines) -> None:
         self._gateway = gateway
         self._places = places
+        self._machines = machines
         self._known: dict[str, tuple[float, Key]] = {}
         self._lock = threading.Lock()
 
@@ -74,6 +79,9 @@ class Keyring:
         signed = _SIGNED.fullmatch(header)
         if signed is not None:
             return self._signed(request, signed)
+        token = _TOKEN.fullmatch(header)
+        if token is not None:
+            return self._by_token(request, token[1])
         if header:
             log.warning("key_unreadable")
         raise _unknown()
@@ -83,6 +91,16 @@ class Keyring:
         # Compared even when there is no key, so that the time taken tells nothing.
         right = hmac.compare_digest(digest_of(secret), key.digest if key else NO_KEY)
         return self.known_caller(key, key_id, right)
+
+    def _by_token(self, request: Request, token: str) -> Caller:
+        """The partner as which the token's client speaks; the token must be meant for this part of the interface."""
+        found = self._machines.partner_of(token)
+        partner = self._gateway.config.partners.get(found[0]) if found else None
+        if found is None or partner is None:
+            log.warning("token_refused")
+            raise _unknown()
+        check_scope(found[2], request.blueprint or "", request.method)
+        return Caller(partner, f"client:{found[1]}")
 
     def _signed(self, request: Request, header: re.Match[str]) -> Caller:
         key_id, sent_at, nonce, sign = header.groups()

@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 from gateway.ledger.keys import add_key, disable_key, rotate_key
 from gateway.web import auth
 from gateway.web.app import OPEN
+from gateway.web.signon import BLUEPRINTS
 from tests.conftest import Time
 from tests.door import Door, faults, fresh_ledger, make_home, open_door
 from tests.house import dossier

@@ -1,0 +1,221 @@
+"""One person, many identifiers. Whoever signs in is found by what his provider has always called him (its subject, the TechID); else by a
+verified number (CCCD, old CMND, tax code), and then he must confirm that the older account is his.
+
+Citizens, enterprises and officers are apart: no number of one ever finds another. Two accounts of one person (an old one by CMND, a new one
+by CCCD) are merged when he confirms; what was is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sso.office import Office
+from sso.store import Row, Rows
+from sso.vault import mask, random_text
+
+BY_KIND = {
+    "citizen": ("cccd", "cmnd", "passport"),
+    "enterprise": ("tax_code", "enterprise_code"),
+    "officer": ("staff_number",),
+}
+"""The numbers that may find a person, the surest first, beside `sub` and `tech_id`."""
+
+_OWN = ("sub", "tech_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Whom a provider says it has signed in, in our words. `sub` is the provider's; `profile` holds the personal claims."""
+
+    provider: str
+    issuer: str
+    kind: str
+    sub: str
+    profile: Mapping[str, Any]
+    level: int
+    organisation: str | None = None
+    roles: Sequence[str] = ()
+
+    @property
+    def numbers(self) -> list[tuple[str, str]]:
+        """(kind of identifier, value): the provider's own first, then the verified numbers by sureness."""
+        found = [("sub", f"{self.issuer}|{self.sub}")]
+        found += [(n, str(self.profile[n])) for n in ("tech_id", *BY_KIND[self.kind]) if self.profile.get(n)]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    id: str
+    kind: str
+    profile: Mapping[str, Any]
+    organisation: str | None
+    roles: tuple[str, ...]
+    created_at: datetime
+    disabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """`person` is sure, or None. `others` are accounts that a verified number says are the same person's: to be confirmed by him.
+    `strangers` have one of the numbers, but another name or birthday: never offered."""
+
+    person: str | None
+    others: tuple[str, ...]
+    strangers: tuple[str, ...]
+
+
+class People:
+    def __init__(self, office: Office) -> None:
+        self._office = office
+
+    # ── finding ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def get(self, rows: Rows, number: str) -> Person | None:
+        """The person, or whom he was merged into."""
+        row = self._row(rows, number)
+        return self._open(row) if row is not None else None
+
+    def match(self, rows: Rows, known: Known) -> Match:
+        """Who is this? Changes nothing."""
+        sure: list[str] = []
+        others: list[str] = []
+        for kind, value in known.numbers:
+            owner = self._owner(rows, known.kind, kind, value)
+            if owner is not None and owner not in (sure if kind in _OWN else [*sure, *others]):
+                (sure if kind in _OWN else others).append(owner)
+        person = sure[0] if sure else None
+        candidates = [p for p in dict.fromkeys([*sure[1:], *others]) if p != person]
+        alike = [p for p in candidates if self._is_alike(rows, p, known)]
+        return Match(person, tuple(alike), tuple(p for p in candidates if p not in alike))
+
+    def former(self, rows: Rows, number: str) -> list[str]:
+        """The ids of accounts that were merged into this one."""
+        found: list[str] = []
+        waiting = [number]
+        while waiting:
+            sources = [row["source"] for row in rows.all("merges", order="at", target=waiting.pop())]
+            found += sources
+            waiting += sources
+        return found
+
+    def identifiers(self, rows: Rows, number: str) -> list[Row]:
+        return rows.all("identifiers", order="since", person=number)
+
+    # ── changing ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def create(self, rows: Rows, known: Known) -> str:
+        """A new person with every identifier that nobody has yet."""
+        number = random_text(15)
+        rows.add(
+            "people",
+            id=number,
+            kind=known.kind,
+            profile=self._office.vault.seal(f"people/{number}", dict(known.profile)),
+            organisation=known.organisation,
+            roles=" ".join(known.roles),
+            created_at=self._office.now(),
+        )
+        self._attach(rows, number, known)
+        self._office.note(rows, "person_created", person=number, detail=f"{known.kind} by {known.provider}")
+        return number
+
+    def renew(self, rows: Rows, number: str, known: Known) -> None:
+        """What the provider says now: claims, organisation and roles as they are today, identifiers that are new."""
+        row = rows.first("people", lock=True, id=number)
+        if row is None:
+            raise LookupError(number)
+        profile = {**self._office.vault.unseal(f"people/{number}", row["profile"]), **known.profile}
+        changes: dict[str, Any] = {"profile": self._office.vault.seal(f"people/{number}", profile)}
+        if known.kind == "officer":
+            roles = " ".join(known.roles)
+            changes |= {"organisation": known.organisation, "roles": roles}
+            if roles != row["roles"]:
+                self._office.note(
+                    rows, "roles_changed", person=number, detail=f"{row['roles'] or '-'} → {roles or '-'}"
+                )
+        rows.change("people", {"id": number}, **changes)
+        self._attach(rows, number, known)
+
+    def link(self, rows: Rows, known: Known, accounts: Sequence[str], how: str) -> str:
+        """The person has confirmed that these accounts are his: all of them become the first one. Returns its id."""
+        target, *rest = accounts
+        for source in rest:
+            self._merge(rows, source, target, how)
+        self.renew(rows, target, known)
+        self._office.note(rows, "linked", person=target, detail=f"{known.provider}: {how}")
+        return target
+
+    def _merge(self, rows: Rows, source: str, target: str, how: str) -> None:
+        row = rows.first("people", lock=True, id=source)
+        if row is None or row["merged_into"] is not None or source == target:
+            return
+        moved = rows.change("identifiers", {"person": source}, person=target)
+        told = json.dumps([{"kind": r["kind"], "masked": r["masked"]} for r in moved], ensure_ascii=False)
+        profile = self._office.vault.unseal(f"people/{source}", row["profile"])
+        kept = self._office.vault.seal(f"merges/{source}", profile)
+        rows.add("merges", source=source, target=target, at=self._office.now(), how=how, moved=told, profile=kept)
+        rows.change("people", {"id": source}, merged_into=target)
+        self._office.note(rows, "merged", person=target, detail=f"{source}: {how}")
+
+    def _attach(self, rows: Rows, number: str, known: Known) -> None:
+        for kind, value in known.numbers:
+            name = _name(known.kind, kind)
+            added = rows.add(
+                "identifiers",
+                kind=name,
+                hash=self._office.vault.hash(name, value),
+                person=number,
+                masked="" if kind == "sub" else mask(value),
+                provider=known.provider,
+                since=self._office.now(),
+            )
+            if added and kind not in _OWN:
+                self._office.note(rows, "identifier_added", person=number, detail=f"{name} by {known.provider}")
+
+    # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _owner(self, rows: Rows, person_kind: str, kind: str, value: str) -> str | None:
+        name = _name(person_kind, kind)
+        row = rows.first("identifiers", kind=name, hash=self._office.vault.hash(name, value))
+        return row["person"] if row is not None else None
+
+    def _is_alike(self, rows: Rows, number: str, known: Known) -> bool:
+        row = self._row(rows, number)
+        if row is None:
+            return False
+        there = self._office.vault.unseal(f"people/{row['id']}", row["profile"])
+        here = known.profile
+        name = "enterprise_name" if known.kind == "enterprise" else "name"
+        if fold(there.get(name, "")) != fold(here.get(name, "")) or not here.get(name):
+            return False
+        return not (there.get("birth_date") and here.get("birth_date")) or there["birth_date"] == here["birth_date"]
+
+    def _row(self, rows: Rows, number: str) -> Row | None:
+        row = rows.first("people", id=number)
+        for _ in range(20):  # a chain of merges has an end
+            if row is None or row["merged_into"] is None:
+                return row
+            row = rows.first("people", id=row["merged_into"])
+        return None
+
+    def _open(self, row: Row) -> Person:
+        profile = self._office.vault.unseal(f"people/{row['id']}", row["profile"])
+        roles = tuple(row["roles"].split())
+        disabled = row["disabled_at"] is not None
+        return Person(row["id"], row["kind"], profile, row["organisation"], roles, row["created_at"], disabled)
+
+
+def fold(name: str) -> str:
+    """A name as two registers can be held against each other: without accents, case and doubled blanks."""
+    plain = unicodedata.normalize("NFD", str(name).casefold().replace("đ", "d"))
+    return " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())
+
+
+def _name(person_kind: str, kind: str) -> str:
+    return f"{person_kind}:{kind}"
