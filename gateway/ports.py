@@ -121,7 +121,8 @@ class Submission:
     """What an inbound adapter hands to `accept`: the canonical body (as JSON, not yet validated) and the bytes as they came.
 
     `problem` says why there is no body (a polled item that no mapping could read): it is kept and held, not lost. `trace` is a W3C
-    traceparent, where each of several has its own.
+    traceparent, where each of several has its own. `thing`: what `source_id` begins with, where it names a thing and then the content
+    that tells how it stands now: content that was told before is news when other content came since (`gateway.flow.returning`).
     """
 
     source_id: str
@@ -131,6 +132,7 @@ class Submission:
     mapping: str | None = None
     problem: Sequence[Fault] = ()
     trace: str | None = None
+    thing: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +308,9 @@ class Kind:
         None  # a poller that parks files or asks about known dossiers
     )
     hooks: Callable[[Partner], Sequence[Hook]] | None = None
-    settings_mappings: Callable[[Any], Sequence[str]] | None = None  # the mappings that its settings name, to be looked for
+    settings_mappings: Callable[[Any], Sequence[str]] | None = (
+        None  # the mappings that its settings name, to be looked for
+    )
     catalogue: Callable[[Partner], Catalogue] | None = None
     over_bus: Callable[[Partner, Bus], Outbound] | None = None  # an outbound that publishes on the gateway's own broker
     simulator: Callable[..., Any] | None = None

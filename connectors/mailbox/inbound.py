@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+from pydantic import TypeAdapter
 
 from connectors.mailbox.settings import Box, Settings
 from gateway.dialect.auth import Caller
 from gateway.dialect.calling import Call, ask
+from gateway.dialect.cursors import read_cursor
 from gateway.dialect.pointers import put, text_at
 from gateway.dialect.reading import Reading, Told
 from gateway.dialect.taking import name_of, take, things_in
@@ -22,7 +25,6 @@ from gateway.errors import AskFirst, DeliveryError, Misconfigured, Refused, TryL
 from gateway.ports import Desk, Page, Submission
 
 AT_ONCE = 20  # things fetched and committed together
-DONE, FAILED = "done", "failed"
 
 
 class Owed(NamedTuple):
@@ -30,8 +32,11 @@ class Owed(NamedTuple):
 
     box: str
     item: str
-    how: str
+    how: Literal["done", "failed"]
     row: Any
+
+
+_OWED = TypeAdapter(list[Owed])
 
 
 def boxes_of(settings: Settings, folder: Path, desk: Desk, place: str) -> Boxes:
@@ -51,10 +56,13 @@ class Boxes:
         self._desk = desk
         self._seen: set[tuple[str, str]] = set()  # in this round
         self._trouble: DeliveryError | None = None
+        self._owes_trouble = False
 
     def poll(self, cursor: str | None) -> Page:
         """Acknowledge what the last page stored, then the next things; `more` until every row of every list was looked at once."""
-        stored = [Owed(*row) for row in json.loads(cursor)] if cursor else []
+        if self._owes_trouble:
+            self._tell_trouble()
+        stored = read_cursor(_OWED, cursor, [])
         left = [owed for owed in stored if not self._acknowledged(owed)]
         waiting = {(owed.box, owed.item) for owed in left}
         items: list[Submission] = []
@@ -63,25 +71,31 @@ class Boxes:
             self._seen.add((box.name, name))
             taken = self._fetched(box, name, row)
             items += taken
-            how = FAILED if any(one.problem for one in taken) else DONE
-            call = box.done if how == DONE else box.failed
+            how: Literal["done", "failed"] = "failed" if any(one.problem for one in taken) else "done"
+            call = box.done if how == "done" else box.failed
             if taken and call is not None:
                 left.append(Owed(box.name, name, how, _named(call, row)))
         if not rows:
             self._end_round(progress=left != stored)
-        return Page(items, json.dumps(left, ensure_ascii=False), more=bool(rows))
+        return Page(items, json.dumps(left, ensure_ascii=False), more=bool(rows) or self._owes_trouble)
 
     def _end_round(self, *, progress: bool) -> None:
-        """The next round looks at everything again. What went wrong is told now, or, when there is a cursor to be stored, at the next end."""
+        """The next round looks at everything again. What went wrong is told now, or, when there is a cursor to be stored, right after that."""
         self._seen.clear()
-        if self._trouble is not None and not progress:
+        self._owes_trouble = progress and self._trouble is not None
+        if not progress:
+            self._tell_trouble()
+
+    def _tell_trouble(self) -> None:
+        self._owes_trouble = False
+        if self._trouble is not None:
             trouble, self._trouble = self._trouble, None
             raise trouble
 
     def _acknowledged(self, owed: Owed) -> bool:
         """False: it is tried again with the next poll. A box that the file names no more wants no acknowledgement."""
         box = self._boxes.get(owed.box)
-        call = None if box is None else box.done if owed.how == DONE else box.failed
+        call = None if box is None else box.done if owed.how == "done" else box.failed
         if box is None or call is None:
             return True
         try:
@@ -108,6 +122,7 @@ class Boxes:
     def _rows(self, box: Box, waiting: set[tuple[str, str]]) -> list[tuple[Box, str, Any]]:
         """Of the first page that has any. Raises a `DeliveryError`."""
         page = box.first_page
+        turned: set[str] = set()  # names on the pages before
         while True:
             told = self._asked(box.list, Fields(None, {"page": str(page)}))
             self._check(box, "list", told)
@@ -118,9 +133,14 @@ class Boxes:
             named = [(box, name, row) for row in things if (name := name_of(box.id, row)) is not None]
             if len(named) < len(things):
                 raise Unclassified(f"{box.name}: một dòng không có mã · a row without its id", code="list-shape")
-            rows = [one for one in named if (box.name, one[1]) not in self._seen | waiting]
+            rows = [one for one in named if (box.name, one[1]) not in self._seen and (box.name, one[1]) not in waiting]
             if rows or box.page_size is None or len(things) < box.page_size:
                 return rows
+            names = {name for _, name, _ in named}
+            if names <= turned:
+                words = f"trang {page} không có gì mới: danh sách không chia trang · page {page} shows nothing new"
+                raise Unclassified(f"{box.name}: {words}", code="list-stuck")
+            turned |= names
             page += 1
 
     def _fetched(self, box: Box, name: str, row: Any) -> list[Submission]:
@@ -130,6 +150,8 @@ class Boxes:
             if box.fetch is not None:
                 told = self._asked(box.fetch, Fields(row, {"item": name, "now": self._desk.now()}))
                 self._check(box, f"fetch {name}", told)
+                if told.document is None:  # nothing is no content: acknowledged, the thing would be lost
+                    raise TryLater(f"{box.name}: fetch {name}: trả lời trống · an empty answer", code="empty")
                 content = told.document
         except DeliveryError as trouble:
             self._trouble = self._trouble or trouble

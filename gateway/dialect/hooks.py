@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from html import escape as escape_xml
@@ -14,12 +14,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from gateway.dialect.row import Row
-from gateway.dialect.taking import NAME, Taking, take, things_in
+from gateway.dialect.taking import NAME, Taking, take_each, things_in
 from gateway.dialect.template import ANSWER, Fields, Template, fill_all, read_all
-from gateway.dialect.unwrap import InSteps, unwrap
+from gateway.dialect.unwrap import InSteps, read_json, unwrap
 from gateway.errors import Fault, Refused
 from gateway.ports import Accepted, Answer, Door, Hook, Incoming, Proof, Submission
 
+MOST_THINGS = 1000  # in one call: each is a transaction of its own, and they wait for the answer
+_MOST_FAULTS = 50  # told in one answer
 _ROWS = "{$rows}"
 _Body = Annotated[Any, BeforeValidator(lambda value: read_all(value, ANSWER))]
 _Page = Annotated[Template | None, BeforeValidator(lambda v: None if v is None else Template.read(v, ANSWER))]
@@ -95,17 +97,22 @@ def answer(row: HookRow, incoming: Incoming, door: Door) -> Answer:
 
     Raises `Refused` where the file declares no answer to what is refused.
     """
+    incoming = _without_proof(row.proof, incoming) if row.proof else incoming
     try:
         document = dict(incoming.query) if row.method == "GET" else unwrap(incoming.body, row.unwrap)
         things = things_in(row, document)
         if not things:
             raise Refused.of(row.items or "", "empty", "không có gì trong lời gọi", "there is nothing in the call")
+        if len(things) > MOST_THINGS:
+            words = f"quá {MOST_THINGS} mục trong một lời gọi", f"more than {MOST_THINGS} things in one call"
+            raise Refused.of(row.items or "", "too-many", *words)
     except Refused as refused:
         if not row.hold:
             return _refusal(row, _Ended(None, (), refused.faults), refused, [], door)
         kept = door.hold(_unreadable(row, incoming.body, refused.faults))
         return _write(row.accepted, _fields(_Ended(None, [kept], ()), door), [])
-    ended = [_end(row, thing, door) for thing in things]
+    each = zip(things, take_each(row, things, door, row.name), strict=True)
+    ended = [_end(row, thing, taken, door) for thing, taken in each]
     faults = [fault for one in ended for fault in one.faults]
     rows = [fill_all(_row(row, one), _fields(one, door)) for one in ended]
     whole = _Ended(document, [one for each in ended for one in each.accepted], faults)
@@ -113,14 +120,29 @@ def answer(row: HookRow, incoming: Incoming, door: Door) -> Answer:
         return _write(row.accepted, _fields(whole, door), rows)
     if row.partly is not None and whole.accepted:
         return _write(row.partly, _fields(whole, door), rows)
-    return _refusal(row, whole, Refused(faults), rows, door)
+    return _refusal(row, whole, Refused(faults[:_MOST_FAULTS]), rows, door)
 
 
-def _end(row: HookRow, thing: Any, door: Door) -> _Ended:
+def _without_proof(shown: Shown, incoming: Incoming) -> Incoming:
+    """The call as it is read and kept: a secret is no part of what they say. Where the body cannot be read it is blotted out."""
+    query = {name: value for name, value in incoming.query.items() if (shown.place, name) != ("query", shown.name)}
+    if shown.place != "body":
+        return replace(incoming, query=query)
+    try:
+        told = read_json(incoming.body)
+    except Refused:
+        return replace(incoming, body=incoming.body.replace(shown.secret.get_secret_value().encode(), b"***"))
+    if isinstance(told, dict) and shown.name in told:
+        left = {name: value for name, value in told.items() if name != shown.name}
+        return replace(incoming, body=json.dumps(left, ensure_ascii=False).encode())
+    return incoming
+
+
+def _end(row: HookRow, thing: Any, taken: Sequence[Submission], door: Door) -> _Ended:
     """The messages of one thing, in order. The first that is refused ends it: the rest would come before what they follow on."""
     accepted: list[Accepted] = []
     try:
-        for submission in take(row, thing, door, row.name):
+        for submission in taken:
             if submission.problem and not row.hold:
                 raise Refused(submission.problem)
             accepted.append(door.hold(submission) if row.hold else door.accept(submission))
@@ -150,11 +172,17 @@ def _fields(ended: _Ended, door: Door) -> Fields:
         "item": first.source_id if first else None,
         "dossier": first.dossier if first else None,
         "receipt": first.id if first else None,
-        "faults": "; ".join(f"{fault.pointer or '/'}: {fault.detail}" for fault in ended.faults),
-        "faults_en": "; ".join(f"{fault.pointer or '/'}: {fault.detail_en}" for fault in ended.faults),
+        "faults": _told((fault.pointer, fault.detail) for fault in ended.faults),
+        "faults_en": _told((fault.pointer, fault.detail_en) for fault in ended.faults),
         "now": door.now(),
     }
     return Fields(ended.thing, names, lenient=True)
+
+
+def _told(faults: Iterable[tuple[str, str]]) -> str:
+    words = [f"{pointer or '/'}: {detail}" for pointer, detail in faults]
+    more = [f"… +{len(words) - _MOST_FAULTS}"] if len(words) > _MOST_FAULTS else []
+    return "; ".join([*words[:_MOST_FAULTS], *more])
 
 
 def _write(said: Said, fields: Fields, rows: list[Any]) -> Answer:

@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, TypeAdapter, model_validator
 
 from gateway.canonical.scalars import write_instant
+from gateway.dialect.cursors import read_cursor
 from gateway.dialect.pointers import Pointer, text_at
 from gateway.dialect.reading import Told
-from gateway.dialect.taking import NAME, Taking, take, things_in
+from gateway.dialect.row import Row
+from gateway.dialect.taking import NAME, Taking, take_each, things_in
 from gateway.dialect.template import Fields
 from gateway.errors import AskFirst, DeliveryError, Refused, TryLater, Unclassified
 from gateway.ports import Desk, Page, Submission
@@ -28,6 +30,12 @@ def _read_span(value: Any) -> Any:
     if match is None:
         raise ValueError(f'{value!r}: phải như · must be such as "3d", "12h", "90m"')
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _checked_instant(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("a time without an offset")
+    return text
 
 
 Span = Annotated[timedelta, BeforeValidator(_read_span), PlainSerializer(str)]
@@ -66,6 +74,22 @@ class Feed(Taking):
 F = TypeVar("F", bound=Feed)
 
 
+_Instant = Annotated[str, AfterValidator(_checked_instant)]
+
+
+class _State(Row):
+    """Of one feed, as the cursor holds it."""
+
+    cursor: str | None = None
+    to: _Instant | None = None
+    done: _Instant | None = None
+    page: int | None = None
+    after: str | None = None
+
+
+_CURSOR: TypeAdapter[dict[str, _State | str]] = TypeAdapter(dict[str, _State | str])
+
+
 class Polling(Generic[F]):
     """Reads a partner's feeds in rounds, a page at a time. What goes wrong with one holds up no other; it is raised at the end of the round.
 
@@ -85,7 +109,8 @@ class Polling(Generic[F]):
         """The next page of the round. Raises `TryLater` and `Unclassified`."""
         if self._owes_trouble:
             self._tell_trouble()
-        stored = json.loads(cursor) if cursor else {}
+        told = read_cursor(_CURSOR, cursor, {})
+        stored = {name: one.model_dump(exclude_unset=True) for name, one in told.items() if isinstance(one, _State)}
         feed = self._feeds[self._at]
         state: Mapping[str, Any] = stored.get(feed.name, {})
         items: list[Submission] = []
@@ -123,8 +148,17 @@ class Polling(Generic[F]):
             new = text_at(told.document, feed.cursor) or old
         elif feed.last is not None and things:
             new = self._field(feed, things[-1], feed.last)
-        more = new != old and bool(things) and self._goes_on(feed, told, things, otherwise=feed.cursor is not None)
+        more = bool(things) and self._goes_on(feed, told, things, otherwise=feed.cursor is not None)
+        if more and new == old:
+            more = False
+            if feed.last is not None or feed.more is not None:
+                self._trouble = self._trouble or self._stuck(feed, new)
         return self._taken(feed, things), {} if new is None else {"cursor": new}, more
+
+    def _stuck(self, feed: F, at: str | None) -> DeliveryError:
+        """There is more, and no way to it: as when more things of one moment than a page holds come after that moment's cursor."""
+        words = f"còn nữa nhưng con trỏ đứng ở {at}: tăng page_size · there is more, and the cursor stays there: a larger page"
+        return Unclassified(f"{feed.name}: {words}", code="feed-stuck")
 
     def _window(
         self, feed: F, window: timedelta, state: Mapping[str, Any]
@@ -193,4 +227,4 @@ class Polling(Generic[F]):
         return len(things) >= feed.page_size if feed.page_size else otherwise
 
     def _taken(self, feed: F, things: Sequence[Any], dossier: str = "") -> list[Submission]:
-        return [item for thing in things for item in take(feed, thing, self._desk, feed.name, dossier)]
+        return [item for taken in take_each(feed, things, self._desk, feed.name, dossier) for item in taken]

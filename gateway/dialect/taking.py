@@ -1,7 +1,8 @@
 """Messages in what a partner sends or shows: where the list is, what names each thing in it, which mapping reads it.
 
-A thing is known by its id and by a digest of its content: unchanged it is the message that came before, changed it is a new one. What the
-mapping refuses is handed on with its faults, never left out.
+A thing is known by its id and by a digest of its content: unchanged it is the message that came before, changed it is a new one, and so is what
+comes back after other content (`gateway.flow.returning`). Without an id its content is all that names it. What the mapping refuses is handed on
+with its faults, never left out.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import binascii
 import copy
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -21,7 +23,7 @@ from gateway.dialect.row import Row
 from gateway.dialect.template import ITEM, Fields, fill_all, read_all
 from gateway.dialect.trees import is_element
 from gateway.dialect.unwrap import InSteps, text_of_any, unwrap
-from gateway.errors import Refused
+from gateway.errors import Fault, Refused
 from gateway.ports import Desk, Submission
 
 NAME = r"^[a-z0-9][a-z0-9-]{0,29}$"
@@ -45,7 +47,7 @@ class Taking(Row):
     id: Annotated[list[Pointer], BeforeValidator(_listed)] = Field(default=[])
     ignore: list[Annotated[Pointer, AfterValidator(lambda p: p or "/")]] = Field(default=[])
     keep: list[Pointer] = Field(default=[])
-    mapping: Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
+    mapping: Annotated[list[str], BeforeValidator(_listed), Field(min_length=1, max_length=20)]
     beside: Annotated[dict[str, Any], BeforeValidator(lambda v: read_all(v, ITEM))] = Field(default={}, alias="with")
 
 
@@ -67,19 +69,49 @@ def take(
     `name` begins their ids, `dossier` is the one that was asked about, `known` the thing's id where it does not stand in the thing itself. A thing
     that cannot be read is a submission with its faults, under a name of its own: when the mapping is mended, it may still come.
     """
+    return next(take_each(taking, [thing], desk, name, dossier, known))
+
+
+def take_each(
+    taking: Taking, things: Sequence[Any], desk: Desk, name: str, dossier: str = "", known: str | None = None
+) -> Iterator[list[Submission]]:
+    """The messages of each thing of a page or a call, as `take` makes them. Where several carry one id, the last tells how it stands now; the
+    others are what came before, and known by their content alone: the same page read again is no news."""
+    opened = [_open(taking, thing, desk, known) for thing in things]
+    newest = {one.known: number for number, one in enumerate(opened)}
+    for number, one in enumerate(opened):
+        stands = one.known is not None and newest[one.known] == number
+        yield _messages(taking, one, desk, name, dossier, stands=stands)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """`known`: what names it. `faults`: why `content` is the thing as it came."""
+
+    content: Any
+    known: str | None
+    faults: Sequence[Fault] = ()
+
+
+def _open(taking: Taking, thing: Any, desk: Desk, known: str | None) -> _Opened:
     try:
         content = _opened(taking, thing, desk)
     except Refused as refused:
-        original = _written(thing)
-        return [Submission(f"{name}-{_digest(original)}-unread", None, original, problem=refused.faults)]
+        return _Opened(thing, None, refused.faults)
+    return _Opened(content, known or name_of(taking.id, content))
+
+
+def _messages(taking: Taking, one: _Opened, desk: Desk, name: str, dossier: str, *, stands: bool) -> list[Submission]:
+    content, known = one.content, one.known
     original = _written(content)
     digest = _digest(original)
-    known = known or name_of(taking.id, content)
-    source_id = f"{name}-{known}-{digest}" if known else f"{name}-{digest}"
+    if one.faults:
+        return [Submission(f"{name}-{digest}-unread", None, original, problem=one.faults)]
+    start = f"{name}-{known}-" if known else f"{name}-"
     kind = "application/xml" if is_element(content) else "application/json"
     made = []
     for number, mapping in enumerate(taking.mapping):
-        each = source_id if number == 0 else f"{source_id}-{number + 1}"
+        each = f"{start}{digest}" if number == 0 else f"{start}{digest}-{number + 1}"
         try:
             if taking.id and known is None:
                 places = ", ".join(taking.id)
@@ -89,7 +121,7 @@ def take(
             made.append(Submission(f"{each}-unread", None, original, kind, mapping, refused.faults))
             continue
         if body is not None:
-            made.append(Submission(each, body, original, kind, mapping))
+            made.append(Submission(each, body, original, kind, mapping, thing=start if stands else None))
     return made
 
 

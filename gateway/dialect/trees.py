@@ -42,11 +42,12 @@ def read_tree(element: Element, lists: Collection[str] = ()) -> Any:
     fields: dict[str, Any] = {f"@{local_name(name)}": str(value) for name, value in element.attrib.items()}
     for one in element:
         name, value = local_name(one.tag), read_tree(one, lists)
-        if name in fields:
-            known = fields[name]
-            fields[name] = [*known, value] if isinstance(known, list) else [known, value]
-        else:
+        if name not in fields:
             fields[name] = [value] if name in lists else value
+        elif isinstance(fields[name], list):
+            fields[name].append(value)
+        else:
+            fields[name] = [fields[name], value]
     text = text_of(element)
     if not fields:
         return text

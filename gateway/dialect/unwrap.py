@@ -21,6 +21,7 @@ from pydantic import AfterValidator, Field
 from gateway.dialect.pointers import at, parts_of, put
 from gateway.dialect.trees import is_element, read_tree, text_of, write_tree
 from gateway.errors import Refused
+from gateway.partnerjson import load_json
 from gateway.xml import read_xml, write_xml
 
 MOST_BYTES = 10 << 20
@@ -86,7 +87,7 @@ def wrap(document: Any, steps: Sequence[str]) -> Any:
 def read_json(data: bytes | str, *, deepest: int = DEEPEST) -> Any:
     """The JSON value in `data`. Raises `Refused` for what is none, is nested deeper than `deepest`, or cannot be stored."""
     try:
-        value = json.loads(data, parse_constant=_no_constant)
+        value = load_json(data)
         json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair goes into no file or database
     except (ValueError, RecursionError):
         raise Refused.of("", "json", "không phải JSON", "not JSON") from None
@@ -207,10 +208,6 @@ def _unpacked_most(raw: bytes, most: int) -> int:
 
 def _too_large(most: int) -> Refused:
     return Refused.of("", "too-large", f"lớn hơn {most} byte", f"larger than {most} bytes")
-
-
-def _no_constant(word: str) -> Any:
-    raise ValueError(word)
 
 
 def _deeper(value: Any, most: int) -> bool:

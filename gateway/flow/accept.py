@@ -17,6 +17,7 @@ from gateway.config import PartnerFile
 from gateway.errors import Fault, Refused
 from gateway.flow.entry import Entry
 from gateway.flow.letter import Letter
+from gateway.flow.returning import name_again
 from gateway.flow.validate import check_facts, check_rights, read_canonical, unknown_codes
 from gateway.ledger import facts as ledger_facts
 from gateway.ledger.messages import lock_dossiers, storable
@@ -59,7 +60,8 @@ class Acceptance:
 
     def _open(self, submission: Submission, key: str | None, trace: str | None) -> Letter | Refused:
         if self.lenient:
-            submission = replace(submission, source_id=storable(submission.source_id))
+            thing = None if submission.thing is None else storable(submission.thing)
+            submission = replace(submission, source_id=storable(submission.source_id), thing=thing)
         try:
             return self.read(submission, key, trace)
         except Refused as refused:
@@ -137,6 +139,7 @@ class Acceptance:
         return self.gateway.ledger.write_together(write)
 
     def _enter(self, connection: Any, letter: Letter, bells: list[str]) -> Accepted | Refused:
+        letter = name_again(connection, self.partner.id, letter)
         try:
             return Entry(self, connection, letter, bells).write()
         except Refused as refused:  # raised before the entry's first write
