@@ -2,6 +2,7 @@
 
 The cursor is the list of what was committed with it; the next poll acknowledges that first: `done` for what was read, `fail` for what was
 kept but could not be read, so that its sender hears of it. A process that dies in between fetches or acknowledges once more, which changes nothing.
+Where the partner's list must be asked for by days, the cursor also holds up to which day it was read whole: ``{"left": […], "read_to": day}``.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Mailbox(ABC):
         self._failed: dict[str, int] = {}  # how often in a row
         self._ended = False  # the round, before its time
         self._trouble: DeliveryError | None = None
+        self._read_to: str | None = None  # the day at which the last round ended in which nothing went wrong
 
     @abstractmethod
     def _waiting(self) -> Sequence[Row]:
@@ -46,9 +48,13 @@ class Mailbox(ABC):
     def _acknowledge(self, number: str, how: str) -> None:
         """`done` or `fail`. Raises a `DeliveryError`."""
 
+    def _day(self) -> str | None:
+        """The last day of the list that `_waiting` gave last; None where the whole list comes."""
+        return None
+
     def poll(self, cursor: str | None) -> Page:
         """The next of this round; `more` until every row of the list was looked at once."""
-        stored: list[list[str]] = json.loads(cursor) if cursor else []
+        stored, self._read_to = _read_cursor(cursor)
         left = [pair for pair in stored if not self._acknowledged(*pair)]
         rows = self._next_rows(skip=self._seen | {number for number, _ in left})
         items: list[Submission] = []
@@ -67,7 +73,7 @@ class Mailbox(ABC):
                 left.append([number, "fail" if any(map(_is_unreadable, found)) else "done"])
         if not rows:
             self._end_round(progress=left != stored)
-        return Page(items, json.dumps(left), more=bool(rows))
+        return Page(items, _write_cursor(left, self._read_to), more=bool(rows))
 
     def _must_wait(self, number: str) -> bool:
         """Must the others wait for the one that has just failed?"""
@@ -77,6 +83,8 @@ class Mailbox(ABC):
 
     def _end_round(self, *, progress: bool) -> None:
         trouble, self._trouble = self._trouble, None
+        if trouble is None:
+            self._read_to = self._day() or self._read_to
         self._seen.clear()
         self._ended = False
         if trouble is not None and not progress:
@@ -94,6 +102,16 @@ class Mailbox(ABC):
         if self._ended:
             return []
         return [(number, row) for number, row in self._waiting() if number not in skip][: self._page_size]
+
+
+def _read_cursor(cursor: str | None) -> tuple[list[list[str]], str | None]:
+    """What is to be acknowledged, and the day; a cursor without a day is the list alone."""
+    found = json.loads(cursor) if cursor else []
+    return (found["left"], found["read_to"]) if isinstance(found, dict) else (found, None)
+
+
+def _write_cursor(left: list[list[str]], read_to: str | None) -> str:
+    return json.dumps(left if read_to is None else {"left": left, "read_to": read_to})
 
 
 def written(kept: Any) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from connectors.edxml.settings import Settings
@@ -13,6 +13,7 @@ from gateway.http import Reply
 from gateway.outcomes import Outcomes, Verdict
 
 NOT_JSON = "not-json"
+NO_DOCUMENT = "no-document"
 ENDED = {"done", "fail"}  # of a row in the mailbox: it was acknowledged
 KINDS = ("edoc", "status")
 _MARK = b"edXML"  # what a document has and a page of some proxy has not
@@ -31,9 +32,15 @@ class Client:
         verdict = self._settle("send", reply, again=again)
         return verdict, str(_field(read_object(reply) or {}, "docId") or ""), reply
 
-    def received(self, kind: str, now: datetime) -> list[dict[str, Any]]:
-        """The rows of the mailbox that nobody has acknowledged. Raises `Unclassified` for another shape."""
-        rows = self._rows("list", lambda: self._transport.received(kind, now))
+    @property
+    def lists_by_days(self) -> bool:
+        """Is the mailbox asked for day by day?"""
+        return self._transport.lists_by_days
+
+    def received(self, kind: str, now: datetime, since: date | None = None) -> list[dict[str, Any]]:
+        """The rows of the mailbox that nobody has acknowledged; by days, at least from the day `since`. Raises `Unclassified` for another
+        shape."""
+        rows = self._rows("list", lambda: self._transport.received(kind, now, since))
         return [row for row in rows if row.get("status") not in ENDED]
 
     def is_sent(self, document_id: str) -> bool | None:
@@ -46,9 +53,12 @@ class Client:
         return False if all(row.get("documentId") for row in rows) else None
 
     def fetch(self, number: str) -> bytes:
-        """The document, as its sender wrote it."""
+        """The document, as its sender wrote it. A JSON object is never one, whatever it speaks of: the trunk says something of its own."""
         reply = self._asked("get", lambda: self._transport.fetch(number))
-        code = "0" if _MARK in reply.body else _code(read_object(reply))
+        answer = read_object(reply)
+        code = "0" if answer is None and _MARK in reply.body else _code(answer)
+        if answer is not None and code == "0":
+            code = NO_DOCUMENT
         self._outcomes.settle("get", http=reply.status, code=code, retry_after=reply.retry_after())
         return reply.body
 

@@ -6,6 +6,8 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from datetime import date
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from connectors.edxml.client import KINDS, Client
 from connectors.edxml.envelope import read_document
 from connectors.edxml.settings import Settings
 from connectors.edxml.signature import Proof
+from gateway.canonical.scalars import HANOI
 from gateway.errors import Fault, Refused
 from gateway.mailbox import FOR_A_PERSON, Mailbox, Row, digest, written
 from gateway.ports import Desk, Submission
@@ -34,12 +37,19 @@ class DocumentBox(Mailbox):
         self._settings = settings
         self._desk = desk
         self._proof = Proof(settings, folder)
+        self._listed: date | None = None
         table = tomllib.loads((FOLDER / "statuses.toml").read_text(encoding="utf-8"))
         self._statuses = {row["theirs"]: row["ours"] for row in table["status"]}
 
     def _waiting(self) -> Sequence[Row]:
-        rows = [row for kind in KINDS for row in self._client.received(kind, self._desk.now())]
+        now = self._desk.now()
+        since = date.fromisoformat(self._read_to) if self._read_to is not None else None
+        rows = [row for kind in KINDS for row in self._client.received(kind, now, since)]
+        self._listed = now.astimezone(HANOI).date()
         return [(str(row["docId"]) if "docId" in row else digest(row), row) for row in rows]
+
+    def _day(self) -> str | None:
+        return self._listed.isoformat() if self._listed is not None and self._client.lists_by_days else None
 
     def _take(self, number: str, row: Any) -> tuple[Sequence[Submission], bool]:
         if "docId" not in row:
@@ -59,6 +69,7 @@ class DocumentBox(Mailbox):
             if asked is None:
                 return []
             body = self._desk.translate(mapping, asked)
+            self._check_sender(str(document["MessageHeader"]["From"].get("OrganId")), body["dossier"])
         except Refused as refused:
             return [self._unread(number, kept, refused.faults)]
         return [Submission(body["id"], body, written(kept), mapping=mapping)]
@@ -102,6 +113,18 @@ class DocumentBox(Mailbox):
             "sent_at": traces[-1].get("Timestamp", "") if traces else "",
             "files": document["Attachments"],
         }
+
+    def _check_sender(self, organ: str, code: str) -> None:
+        """Only who handles a dossier tells how it stands: a signature proves who speaks, not of what. Raises `Refused`."""
+        known = self._desk.dossier(code)
+        if known is None:
+            words = f"hồ sơ {code} chưa gửi qua trục", f"dossier {code}, never sent over this trunk"
+            raise _for_a_person("/MessageHeader/ResponseFor/Code", *words)
+        handler = known["dossier"]["handled_by"]["code"]
+        units = self._settings.answers_for.get(organ, ())
+        if organ != handler and not any(fnmatchcase(handler, pattern) for pattern in units):
+            words = f"lời của {organ[:60]} về hồ sơ của {handler}", f"{organ[:60]} speaking of a dossier of {handler}"
+            raise _for_a_person("/MessageHeader/From/OrganId", *words)
 
     def _unread(self, number: str, kept: Mapping[str, Any], faults: Sequence[Fault]) -> Submission:
         name = f"edxml-{number}-unread-{digest([kept, [f.code + f.pointer for f in faults]])}"

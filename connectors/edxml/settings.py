@@ -58,9 +58,10 @@ class Settings(Section):
     """Which trunk, who we are, and how strict we are with what comes. PEM files are relative to the configuration's folder.
 
     `signatures`: ``required``, or ``when-present`` (an unsigned document is then taken; a wrong signature never). `certificates`: the PEM
-    files of each sender, by OrganId. `sha1`: also take rsa-sha1, which is broken; only where a sender has nothing better. `stray_prolog`:
+    files of each sender, by OrganId. `answers_for`: patterns of the codes that an OrganId answers for besides its own: its code in the other
+    code system, its units. `sha1`: also take rsa-sha1, which is broken; only where a sender has nothing better. `stray_prolog`:
     drop stray text before the XML declaration. `results`: the names of document types (TypeName) that are results of a dossier; an answer
-    of any other type is held for a person. `window_days`: how far back the province's list is asked for. `page_size`: documents fetched,
+    of any other type is held for a person. `window_days`: how far back the province's list is asked for, at least. `page_size`: documents fetched,
     and committed, at a time.
     """
 
@@ -69,6 +70,7 @@ class Settings(Section):
     organ: Organ
     signatures: Literal["required", "when-present"] = "required"
     certificates: dict[OrganisationCode, list[Filled]] = {}
+    answers_for: dict[OrganisationCode, list[Filled]] = {}
     sha1: bool = False
     stray_prolog: bool = False
     sign: Signing | None = None

@@ -24,6 +24,7 @@ from gateway.xml import read_xml
 
 _NS = {"e": "http://www.mic.gov.vn/TBT/QCVN_102_2016"}
 _HEADER = "e:edXMLEnvelope/e:edXMLHeader"
+_AGENCY = "000.00.07.H99"
 _WINDOW_SECONDS = 300
 _CODES = ("01", "02", "03", "04", "05", "06", "13", "15", "16")
 _MOMENT = r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d"
@@ -52,7 +53,7 @@ class EdxmlTwin(Twin):
         self._system = settings.get("system_id", "MCDT-H99")
         self._secret = settings.get("secret", "mat-thu")
         self._organ = settings.get("organ", "000.00.01.H99")
-        self._agencies = settings.get("agencies", ["000.00.01.H99", "000.00.07.H99"])
+        self._agencies = settings.get("agencies", ["000.00.01.H99", _AGENCY])
         self._token_life = settings.get("token_life", 1800)
         self._tokens: dict[str, float] = {}
         self._tokens_given = 0
@@ -154,6 +155,7 @@ class EdxmlTwin(Twin):
             "documentId": _text(message, "e:DocumentId" if kind == "edoc" else "e:ResponseFor/e:DocumentId"),
             "kind": kind,
             "number": _text(message, "e:Code/e:CodeNumber"),
+            "to": _text(message, "e:To/e:OrganId"),
             "code": _text(message, "e:StatusCode"),
             "signed": str(root.find(f"{_HEADER}/{{http://www.w3.org/2000/09/xmldsig#}}Signature", _NS) is not None),
             "files": str(len(root.findall("e:AttachmentEncoded/e:Attachment", _NS))),
@@ -182,14 +184,19 @@ class EdxmlTwin(Twin):
     def act(self, order: Mapping[str, Any]) -> Any:
         match dict(order):
             case {"status": dict(said)}:
-                return self._deliver("status", status_message(self._organ, **said))
+                return self._deliver("status", status_message(self._organ, **{**self._handler(said), **said}))
             case {"answer": dict(said)}:
-                return self._deliver("edoc", answer_document(self._organ, **said))
+                return self._deliver("edoc", answer_document(self._organ, **{**self._handler(said), **said}))
             case {"raw": {"kind": str(kind), "xml": str(xml)}}:
                 return self._deliver(kind, b64decode(xml))
             case {"expire": True}:
                 return self.expire()
         return super().act(order)
+
+    def _handler(self, said: Mapping[str, Any]) -> dict[str, str]:
+        """The agency that the dossier went to speaks of it."""
+        to = [row["to"] for row in self._sent if row["number"] == said.get("dossier")]
+        return {"agency": to[0]} if to else {}
 
     def expire(self) -> None:
         self._tokens.clear()
@@ -219,10 +226,11 @@ def status_message(
     at: str = "2026/01/06 09:30:00",
     words: str = "Đang xử lý",
     staff: str = "Trần Thị Ví Dụ",
+    agency: str = _AGENCY,
 ) -> bytes:
     """A status message of the agency about a dossier that was sent to it."""
     return _edxml(
-        f"<From><OrganId>000.00.07.H99</OrganId><OrganName>Sở Nông nghiệp và Môi trường</OrganName></From>"
+        f"<From><OrganId>{agency}</OrganId><OrganName>Sở Nông nghiệp và Môi trường</OrganName></From>"
         f"<ResponseFor><OrganId>{to}</OrganId><Code>{escape(dossier)}/MCDT</Code>"
         f"<DocumentId>{to},2026/01/05,{escape(dossier)}/MCDT</DocumentId><PromulgationDate>2026/01/05</PromulgationDate></ResponseFor>"
         f"<StaffInfo><Department>Phòng Đất đai</Department><Staff>{escape(staff)}</Staff></StaffInfo>"
@@ -230,19 +238,21 @@ def status_message(
     )
 
 
-def answer_document(to: str, dossier: str, type: str = "Quyết định", file: str = "quyet-dinh.pdf") -> bytes:
+def answer_document(
+    to: str, dossier: str, type: str = "Quyết định", file: str = "quyet-dinh.pdf", agency: str = _AGENCY
+) -> bytes:
     """An official document of the agency in answer to a dossier."""
     content = b64encode(f"%PDF-1.4 {file} {dossier}".encode()).decode()
     return _edxml(
-        f"<From><OrganId>000.00.07.H99</OrganId><OrganName>Sở Nông nghiệp và Môi trường</OrganName></From>"
+        f"<From><OrganId>{agency}</OrganId><OrganName>Sở Nông nghiệp và Môi trường</OrganName></From>"
         f"<To><OrganId>{to}</OrganId><OrganName>Trung tâm Phục vụ hành chính công</OrganName></To>"
-        f"<DocumentId>000.00.07.H99,2026/01/08,15/QĐ-SNNMT</DocumentId><Code><CodeNumber>15</CodeNumber>"
+        f"<DocumentId>{agency},2026/01/08,15/QĐ-SNNMT</DocumentId><Code><CodeNumber>15</CodeNumber>"
         f"<CodeNotation>QĐ-SNNMT</CodeNotation></Code><PromulgationInfo><Place>Tỉnh Mẫu</Place><PromulgationDate>2026/01/08"
         f"</PromulgationDate></PromulgationInfo><DocumentType><Type>2</Type><TypeName>{escape(type)}</TypeName></DocumentType>"
         f"<Subject>Về việc giải quyết hồ sơ</Subject><SignerInfo><FullName>Lê Văn Minh Họa</FullName></SignerInfo>"
         f"<ResponseFor><OrganId>{to}</OrganId><Code>{escape(dossier)}</Code></ResponseFor>",
-        "<TraceHeaderList><TraceHeader><OrganId>000.00.07.H99</OrganId><Timestamp>2026/01/08 15:00:00</Timestamp></TraceHeader>"
-        "<Bussiness><DocumentId>000.00.07.H99,2026/01/08,15/QĐ-SNNMT</DocumentId><BussinessDocType>0</BussinessDocType></Bussiness>"
+        f"<TraceHeaderList><TraceHeader><OrganId>{agency}</OrganId><Timestamp>2026/01/08 15:00:00</Timestamp></TraceHeader>"
+        f"<Bussiness><DocumentId>{agency},2026/01/08,15/QĐ-SNNMT</DocumentId><BussinessDocType>0</BussinessDocType></Bussiness>"
         "</TraceHeaderList>",
         '<edXMLBody><edXMLManifest version="1.0"><Reference><ContentId>cid:1</ContentId><ContentType>application/pdf</ContentType>'
         f"<AttachmentName>{escape(file)}</AttachmentName></Reference></edXMLManifest></edXMLBody>",

@@ -7,7 +7,7 @@ import hmac
 import json
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
 from connectors.edxml.settings import Province, Settings, Vxp
@@ -25,10 +25,11 @@ class Transport(Protocol):
     """What both can do. Each gives the trunk's answer as it came; `kind` is ``edoc`` or ``status``."""
 
     tells_sent: bool
+    lists_by_days: bool
 
     def send(self, kind: str, document: bytes) -> Reply: ...
 
-    def received(self, kind: str, now: datetime) -> Reply: ...
+    def received(self, kind: str, now: datetime, since: date | None = None) -> Reply: ...
 
     def sent(self) -> Reply: ...
 
@@ -43,6 +44,7 @@ class VxpTransport:
     """VXP. `clock` gives the time of day in seconds since 1970: the trunk compares."""
 
     tells_sent = True
+    lists_by_days = False
 
     def __init__(self, vxp: Vxp, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self._vxp = vxp
@@ -53,7 +55,7 @@ class VxpTransport:
     def send(self, kind: str, document: bytes) -> Reply:
         return self._call("POST", "sendEdoc", kind, document, "application/xml")
 
-    def received(self, kind: str, now: datetime) -> Reply:
+    def received(self, kind: str, now: datetime, since: date | None = None) -> Reply:
         return self._call("GET", "getReceivedEdocList", kind)
 
     def sent(self) -> Reply:
@@ -99,6 +101,7 @@ class ProvinceTransport:
     """A province's trunk: one token for all threads."""
 
     tells_sent = False
+    lists_by_days = True
 
     def __init__(
         self, province: Province, settings: Settings, outcomes: Outcomes, clock: Callable[[], float] = time.monotonic
@@ -115,9 +118,11 @@ class ProvinceTransport:
         headers = {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY}"}
         return self._call("POST", "v1/sendEdoc", body=form, headers=headers)
 
-    def received(self, kind: str, now: datetime) -> Reply:
-        today = now.astimezone(HANOI)
-        window = {"fromDate": (today - self._window).strftime(_DAY), "toDate": today.strftime(_DAY)}
+    def received(self, kind: str, now: datetime, since: date | None = None) -> Reply:
+        """Of the last `window_days`; of more, where the day `since` lies further back."""
+        today = now.astimezone(HANOI).date()
+        first = min(today - self._window, since or today)
+        window = {"fromDate": first.strftime(_DAY), "toDate": today.strftime(_DAY)}
         return self._call("GET", "v1/syncReceivedEdocList", query={"messageType": kind, **window})
 
     def sent(self) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,6 +23,13 @@ _BOUNDARY = "lienthong-opencps-5e1f0a"
 def reference_of(*names: str) -> str:
     """The referenceUid of a dossier, or of one of its files: the same for the same, on every host and after every restart."""
     return str(uuid5(_NAMES, "\0".join(names)))
+
+
+def mark_of(row: Mapping[str, Any]) -> str:
+    """How a dossier stands: its dossierStatus, and twelve characters that stand for what the officer wrote, by which one request for papers
+    is told from the next."""
+    note = str(row.get("dossierNote") or "")
+    return f"{row['dossierStatus']} {hashlib.sha256(note.encode()).hexdigest()[:12]}"
 
 
 class Client:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.opencps.client import Client, reference_of
+from connectors.opencps.client import Client, mark_of, reference_of
 from connectors.opencps.settings import Settings
 from connectors.opencps.times import write_time
 from gateway.errors import DeliveryError, Rejected, Unclassified
@@ -13,6 +13,9 @@ from gateway.ports import Found, Health, Parcel, Receipt
 
 TIMES = ("submitDate", "receiveDate", "dueDate")
 _FILES = "files"  # of a document: what goes by calls of its own
+_STOOD = (
+    "stood"  # a step of ours: how the dossier stood before the delivery's calls, as `mark_of`; "" when it was not there
+)
 _NOBODY = reference_of("")  # no dossier has this reference
 
 
@@ -30,6 +33,8 @@ class Dossiers:
             return Receipt("nothing-to-send", "Ánh xạ không có gì gửi OpenCPS · nothing for OpenCPS")
         reference = reference_of(parcel.message.dossier)
         words = "đã nhận · taken"
+        if step is not None and self._goal(step["occasion"]) is not None:
+            parcel.remember(_STOOD, self._standing(reference)[1])
         if dossier is not None:
             words = self._put_dossier(reference, dossier, parcel)
         if step is not None:
@@ -38,13 +43,19 @@ class Dossiers:
         return Receipt("200", words, reference)
 
     def find(self, parcel: Parcel) -> Found:
-        """A dossier and its files replace themselves, so they may go again: ABSENT. Whether a step was taken the status tells."""
+        """A dossier and its files replace themselves, so they may go again: ABSENT.
+
+        Whether a step was taken the status tells: not, while the dossier stands where it stood before; when it stands neither there nor at
+        the goal, it may have been taken and the officer have gone on.
+        """
         step = _step_of(parcel)
         goal = self._goal(step["occasion"]) if step is not None else None
         if goal is None:
             return Found.ABSENT
-        found = self._client.standing(reference_of(parcel.message.dossier))
-        return Found.ARRIVED if found is not None and found["dossierStatus"] == goal else Found.ABSENT
+        status, mark = self._standing(reference_of(parcel.message.dossier))
+        if status == goal:
+            return Found.ARRIVED
+        return Found.ABSENT if parcel.steps.get(_STOOD) == mark else Found.UNKNOWN
 
     def check(self) -> Sequence[Health]:
         """Look for a dossier that does not exist. Changes nothing."""
@@ -54,6 +65,11 @@ class Dossiers:
         except DeliveryError as fault:
             return [Health(question, False, fault.reason)]
         return [Health(question, True, "có · yes")]
+
+    def _standing(self, reference: str) -> tuple[str, str]:
+        """The dossierStatus, and the mark of how it stands; both "" when they have no such dossier."""
+        found = self._client.standing(reference)
+        return ("", "") if found is None else (str(found["dossierStatus"]), mark_of(found))
 
     def _put_dossier(self, reference: str, dossier: Mapping[str, Any], parcel: Parcel) -> str:
         form = {
@@ -101,11 +117,11 @@ class Dossiers:
             return "đã gửi giấy tờ bổ sung · the papers are there"
         change = {"dossierStatus": goal, "dossierNote": step["actionNote"]}
         words = self._client.inform(reference, change, again=parcel.in_doubt).excerpt(500)
-        found = self._client.standing(reference)
-        if found is None or found["dossierStatus"] != goal:
-            stands = "không có hồ sơ · no such dossier" if found is None else found["dossierStatus"]
+        status, _ = self._standing(reference)
+        if status != goal:
+            where = status or "không có hồ sơ · no such dossier"
             raise Unclassified(
-                f"inform: báo thành công nhưng hồ sơ đang ở {stands}; cán bộ hỏi cơ quan · success was claimed, and nothing changed",
+                f"inform: báo thành công nhưng hồ sơ đang ở {where}; cán bộ hỏi cơ quan · success was claimed, and nothing changed",
                 code="inform-without-effect",
                 answer=words,
             )

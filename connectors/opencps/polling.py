@@ -2,7 +2,8 @@
 
 What it answers says when a dossier was last changed, not when it came to its status. An event's time is therefore when the server told us,
 and no earlier than what it follows on. An answer says something new only when it differs from where the dossier stands; and a pause (for
-papers, for money) only once: the citizen may have answered it here while their officer has not looked yet. The cursor names those pauses.
+papers, for money) only once: the citizen may have answered it here while their officer has not looked yet. The cursor names those pauses, each with
+a digest of what the officer wrote: by other words one knows the next request, though nobody looked while the dossier stood elsewhere in between.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from tomllib import loads
 from typing import Any
 
 from connectors.opencps import FOLDER
-from connectors.opencps.client import Client, reference_of
+from connectors.opencps.client import Client, mark_of, reference_of
 from connectors.opencps.settings import Settings
 from gateway.canonical.scalars import write_instant
 from gateway.errors import DeliveryError, Fault, Refused
@@ -38,7 +39,9 @@ class Standings:
         table = loads((FOLDER / "statuses.toml").read_text(encoding="utf-8"))
         self._statuses = {row["theirs"]: row["ours"] for row in table["status"]}
         self._after = ""  # the last dossier asked about in this round
-        self._pauses: dict[str, str] = {}  # dossier → the pause that was told of it
+        self._pauses: dict[
+            str, str
+        ] = {}  # dossier → the pause that was told of it, as `mark_of`; older cursors have its word alone
         self._round: set[str] = set()  # dossiers asked about
         self._trouble: DeliveryError | None = None
 
@@ -67,19 +70,27 @@ class Standings:
         reference = reference_of(code)
         try:
             row = self._client.standing(reference)
-            if row is None or not self._is_news(code, row["dossierStatus"], known["status"]):
+            if row is None or not self._is_news(code, row, known["status"]):
                 return ()
             return list(self._moved(reference, row, self._statuses.get(row["dossierStatus"]), known))
         except DeliveryError as trouble:
             self._trouble = self._trouble or trouble
             return ()
 
-    def _is_news(self, code: str, told: str, standing: int) -> bool:
+    def _is_news(self, code: str, row: Mapping[str, Any], standing: int) -> bool:
+        told = row["dossierStatus"]
         ours = self._statuses.get(told)
         before = self._pauses.pop(code, None)
-        if ours in _PAUSES:
-            self._pauses[code] = told
-        return ours not in (_NOTHING, standing) and not (ours in _PAUSES and before == told)
+        if ours not in _PAUSES:
+            return ours not in (_NOTHING, standing)
+        pause = mark_of(row)
+        if ours == standing and before is not None and before.startswith(f"{told} "):
+            self._pauses[code] = (
+                before  # other words while the first ones are still to be answered here: told afterwards
+            )
+            return False
+        self._pauses[code] = pause
+        return ours != standing and before not in (pause, told)
 
     def _moved(
         self, reference: str, row: Mapping[str, Any], ours: Any, known: Mapping[str, Any]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from connectors.soap.client import Contract
-from connectors.soap.client.shapes import TEXT, Shape
+from connectors.soap.client.shapes import TEXT, Field, Shape
 from gateway.ports import Description, Offer
 
 _DEEPEST = 8
-_TEXT = {"type": ["string", "number", "boolean", "null"]}
+_PLAIN = ["string", "number", "boolean"]
 
 
 def describe(file: Path) -> Description:
@@ -44,17 +46,43 @@ def _sample(shape: Shape, inside: tuple[int, ...]) -> Any:
 
 
 def _schema(shape: Shape, inside: tuple[int, ...]) -> dict[str, Any]:
-    """The same as a JSON Schema; what its types allow is the WSDL's to say."""
+    """The same as a JSON Schema: which fields, which are required, their types, listed and fixed values."""
     if shape.open or id(shape) in inside or len(inside) >= _DEEPEST:
         return {}
     if shape.text and not shape.attributes:
-        return dict(_TEXT)
-    known: dict[str, Any] = dict.fromkeys(shape.attributes, _TEXT)
+        return _plain(shape.told)
+    known: dict[str, Any] = {name: {"type": [*_PLAIN, "null"]} for name in shape.attributes}
     if shape.text:
-        known[TEXT] = _TEXT
+        known[TEXT] = _plain(shape.told)
     needed = []
     for name, child in shape.fields.items():
-        one = _schema(child.shape, (*inside, id(shape)))
+        one = {**_schema(child.shape, (*inside, id(shape))), **_values(child)}
         known[name] = {"type": "array", "items": one} if child.many else one
-        needed += [name] if child.needed and not child.nillable else []
+        needed += [name] if child.needed else []  # one that may be nil must stand there all the same
     return {"type": "object", "properties": known, "required": needed, "additionalProperties": False}
+
+
+def _plain(told: Mapping[str, Any]) -> dict[str, Any]:
+    """A plain value. In XML all is text: a number may be given as one, and a text takes whatever can be written as one."""
+    kind = str(told.get("type", "string"))
+    types = _PLAIN if kind == "string" and "format" not in told else list(dict.fromkeys([kind, "string"]))
+    values = {"enum": [_read(kind, text) for text in told["enum"]]} if "enum" in told else {}
+    return {**told, "type": [*types, "null"], **values}
+
+
+def _values(child: Field) -> dict[str, Any]:
+    """What the element itself lists or fixes."""
+    kind = str(child.shape.told.get("type", "string"))
+    found = dict(child.told)
+    if "const" in found:
+        found["const"] = _read(kind, found["const"])
+    return found
+
+
+def _read(kind: str, text: str) -> Any:
+    """A value of the contract, as JSON has it."""
+    if kind == "boolean":
+        return text in ("true", "1")
+    if kind == "integer" and re.fullmatch(r"[+-]?[0-9]+", text.strip()):
+        return int(text)
+    return text

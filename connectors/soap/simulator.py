@@ -314,7 +314,7 @@ class SoapTwin(Twin):
             headers.append(write_security(version, [write_timestamp(self._now(), _CLOCK)]))
         root = write_envelope(version, headers, content)
         if self._signer is not None:
-            self._signer.sign(headers[-1], [root[-1], headers[-1][0]])
+            self._signer.sign(headers[-1], [root[-1], headers[-1][0], *headers[:-1]])
         return Response(200, write_xml(root), {"Content-Type": f"{version.media_type}; charset=utf-8"})
 
     def _failed(self, version: Version, fault: _Fault) -> Response:

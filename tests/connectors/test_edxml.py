@@ -37,7 +37,8 @@ from gateway.outcomes import Outcomes
 from gateway.ports import Found, Page, Parcel, Submission
 from gateway.simulation import Chaos, Request, Response, Serve
 from gateway.xml import read_xml, write_xml
-from tests.civil import MAPPINGS, Desk
+from tests.civil import MAPPINGS
+from tests.civil import Desk as AnyDesk
 from tests.connectors.replay import Recorded, Sample, Watched, outcome_of, parcel, read_samples, words_of
 from tests.trunks import OFFICER, TrunkDay, status_rows
 
@@ -58,6 +59,13 @@ RECALL = {
 AGENCY = "000.00.07.H99"
 NOW = datetime(2026, 1, 6, 2, 0, tzinfo=UTC)
 TRANSPORTS = ["vxp", "province"]
+
+
+class Desk(AnyDesk):
+    """Knows the dossier, which the agency handles."""
+
+    def __init__(self) -> None:
+        super().__init__(known={"dossier": {"dossier": CODE, "handled_by": {"code": AGENCY}}})
 
 
 def settings(url: str, transport: str = "vxp", **more: Any) -> Settings:

@@ -252,7 +252,7 @@ def test_secrets_are_arguments_that_no_template_touches(says: Any) -> None:
         (lambda: result("02", "Mã hồ sơ sai"), Rejected),
         (lambda: result("77", "?"), Unclassified),  # a code that nobody listed
         (lambda: result("", "?"), Unclassified),  # the file says where a code stands, and there is none
-        (lambda: enveloped(""), Unclassified),
+        (lambda: enveloped(""), AskFirst),  # the contract declares an answer
         (lambda: fault("s:Client", "Hồ sơ đã tồn tại"), Rejected),
         (lambda: fault("s:Server", "không thành công"), AskFirst),
         (lambda: fault("00", "một lỗi mang mã thành công"), None),  # the row names the code: the operator wants it so

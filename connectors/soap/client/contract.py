@@ -22,6 +22,7 @@ from zeep.xsd.elements import Attribute, Group
 from zeep.xsd.elements.indicators import OrderIndicator
 from zeep.xsd.types import builtins
 
+from connectors.soap.client.facets import Facets
 from connectors.soap.client.schema import Schema, SchemaWrong, compile_schema
 from connectors.soap.client.shapes import ANYTHING, Field, Shape
 from gateway.errors import Misconfigured, Refused
@@ -39,6 +40,15 @@ _SAMPLES = (
     ((builtins.Decimal, builtins.Float, builtins.Double), "0"),
     (builtins.String, "–"),
 )
+_TYPES: Sequence[tuple[Any, Mapping[str, Any]]] = (
+    (builtins.Boolean, {"type": "boolean"}),
+    (builtins.DateTime, {"type": "string", "format": "date-time"}),
+    (builtins.Date, {"type": "string", "format": "date"}),
+    (builtins.Time, {"type": "string", "format": "time"}),
+    (builtins.Integer, {"type": "integer"}),
+    ((builtins.Decimal, builtins.Float, builtins.Double), {"type": "number"}),
+    (AnySimpleType, {"type": "string"}),
+)
 _MOST_BYTES = 16 << 20  # of one file
 
 
@@ -46,6 +56,7 @@ _MOST_BYTES = 16 << 20  # of one file
 class Operation:
     """One operation at one port. `question` and `answer` are the elements in the Body; None: the Body is empty.
 
+    `answers`: the local names that the answer's element may have. Of rpc it is named as the message, as zeep has it, or as WS-I R2729 wants it.
     `action` is the SOAPAction, `addressing` the wsa:Action. `encoded`: rpc/encoded, whose body cannot be made from JSON. `schema` checks the
     question; None: it is not to be checked, or no schema declares it.
     """
@@ -57,6 +68,7 @@ class Operation:
     addressing: str
     question: Field | None
     answer: Field | None
+    answers: Sequence[str]
     encoded: bool
     prefixes: Mapping[str, str]
     schema: Schema | None
@@ -77,6 +89,7 @@ class Contract:
             raise Misconfigured(f"{file}: không đọc được WSDL · the WSDL cannot be read: {error!r:.500}") from error
         self._file = file
         self._shapes: dict[int, Shape] = {}
+        self._facets = Facets(shipped.documents.values())
         self._encoded = set(_encoded(shipped.documents.values()))
         self._ports: dict[str, Any] = {
             port.name: port.binding
@@ -108,11 +121,13 @@ class Contract:
                 f"{self._file}: cổng {chosen} không có thao tác · the port has no operation {name!r}; có · known: {known}"
             )
         question, answer = (self._body(message) for message in (found.input, found.output))
+        answers = [f"{name}Response"] if found.style == "rpc" else []
+        answers += [etree.QName(answer.tag).localname] if answer is not None else []
         encoded = (binding.name.localname, name) in self._encoded
         declared = not encoded and (found.style == "rpc" or getattr(found.input.body, "is_global", False))
         return Operation(
             name, chosen, SOAP12 if isinstance(binding, Soap12Binding) else SOAP11, found.soapaction or "",
-            self._addressing(found), question, answer, encoded, _prefixes(question), self.schema if declared else None,
+            self._addressing(found), question, answer, answers, encoded, _prefixes(question), self.schema if declared else None,
         )  # fmt: skip
 
     @property
@@ -157,7 +172,7 @@ class Contract:
         if known is not None:
             return known
         if isinstance(kind, AnySimpleType):
-            made = Shape(text=True, sample=_sample(kind))
+            made = Shape(text=True, sample=_sample(kind), told=self._told(kind))
         elif not isinstance(kind, ComplexType) or kind._array_type:  # xsd:anyType, or an array of the SOAP encoding
             made = ANYTHING
         else:
@@ -173,19 +188,24 @@ class Contract:
                 shape.attributes[f"@{attribute.qname.localname}"] = attribute.qname.text
         inside = kind._element
         if isinstance(inside, Element) and isinstance(inside.type, AnySimpleType):  # simple content
-            shape.text, shape.sample = True, _sample(inside.type)
+            shape.text, shape.sample, shape.told = True, _sample(inside.type), self._told(inside.type)
             return
         for particle, many in _particles(inside, False):
             if isinstance(particle, AnyElement):
                 shape.open = True
                 continue
             made = self._field(particle, many=many)
+            made.told = self._facets.of_element(kind.qname.text if kind.qname else "", particle.qname.localname)
             known = shape.fields.setdefault(particle.qname.localname, made)
             if known.tag != made.tag:
                 raise Misconfigured(
                     f"{self._file}: {known.tag} và · and {made.tag} stand in one type under one name: dùng map.xsl · use a map.xsl"
                 )
             known.many |= known is not made or made.many  # declared twice: it may come twice
+
+    def _told(self, kind: Any) -> Mapping[str, Any]:
+        told = next(told for known, told in _TYPES if isinstance(kind, known))
+        return {**told, **(self._facets.of_type(kind.qname.text) if kind.qname else {})}
 
     def _schema(self, shipped: _Files, document: Any) -> Schema:
         wrappers = [wrapper for binding in self._ports.values() for wrapper in _wrappers(binding)]

@@ -40,15 +40,27 @@ class Answered:
         return next((header for header in self.headers if header.tag == tag), None)
 
     def document(self, operation: Operation) -> Any:
-        """What the Body's one element holds, as JSON; of a fault: faultcode, faultstring, subcode, detail, in either version."""
+        """What the Body's one element holds, as JSON; of a fault: faultcode, faultstring, subcode, detail, in either version. It was checked."""
         content = self.content
         if content is None:
             return None
         if self.fault:
             return _fault(content, self.version)
-        one = operation.answer
-        known = one is not None and etree.QName(one.tag).localname == etree.QName(content).localname
-        return read(content, one.shape) if one is not None and known else read(content)
+        return read(content, operation.answer.shape) if operation.answer is not None else read(content)
+
+    def check(self, operation: Operation) -> None:
+        """A fault, or what the contract declares as this operation's answer. Raises `Refused`.
+
+        By its local name, as everything in it is read: services are careless with namespaces.
+        """
+        content = self.content
+        if self.fault or operation.answer is None:
+            return
+        if content is None or etree.QName(content).localname not in operation.answers:
+            found = "không có gì · nothing" if content is None else str(content.tag)[:200]
+            wanted = operation.answer.tag
+            words = f"cần {wanted}, gặp {found}", f"{wanted} belongs in the answer's Body, not {found}"
+            raise Refused.of("", "not-the-answer", *words)
 
 
 def write_envelope(

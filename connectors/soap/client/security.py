@@ -98,13 +98,23 @@ def write_security(version: Version, parts: Sequence[etree._Element]) -> etree._
     return made
 
 
-def check_answer(answered: Answered, certificates: Sequence[Certificate], now: datetime, window: float) -> None:
-    """The Body that is read was signed by one of these certificates, not long ago. Raises `BadSignature`."""
+def check_answer(
+    answered: Answered,
+    certificates: Sequence[Certificate],
+    now: datetime,
+    window: float,
+    named: etree._Element | None = None,
+) -> None:
+    """The Body that is read was signed by one of these certificates, not long ago, and so was the header `named`. Raises `BadSignature`."""
     security = [one for one in answered.headers if one.tag == f"{{{WSSE}}}Security"]
     signatures = [one for header in security for one in header.iterchildren(f"{{{DS}}}Signature")]
     if len(security) != 1 or len(signatures) != 1:
         raise BadSignature.of("", "unsigned", "câu trả lời không có chữ ký", "the answer is not signed")
-    read_signature(answered, security[0], signatures[0], {"": certificates}, now).check(_no_parts)
+    signature = read_signature(answered, security[0], signatures[0], {"": certificates}, now)
+    signature.check(_no_parts)
+    if named is not None and not signature.covers(named):
+        name = etree.QName(named).localname
+        raise BadSignature.of("", "not-covered", f"{name} phải được ký", f"{name} must be signed")
     created = _read_instant(security[0].findtext(f"{{{WSU}}}Timestamp/{{{WSU}}}Created") or "")
     if created is None or abs((now - created).total_seconds()) > window:
         raise BadSignature.of("", "time-window", "câu trả lời đã quá cũ", "the answer is too old")

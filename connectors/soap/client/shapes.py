@@ -26,7 +26,7 @@ _KNOWN_SHOWN = 12
 class Shape:
     """What may stand in an element. `open`: anything; then it is read as it comes, and cannot be written from JSON.
 
-    `sample`: a text that its type takes.
+    `sample`: a text that its type takes. `told`: what the contract says of the text, as a JSON Schema.
     """
 
     fields: dict[str, Field] = field(default_factory=dict)
@@ -34,17 +34,19 @@ class Shape:
     text: bool = False
     open: bool = False
     sample: str = ""
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Field:
-    """One element: its name in Clark's notation, and what it holds."""
+    """One element: its name in Clark's notation, and what it holds. `told`: what the contract says of it beyond its type, as a JSON Schema."""
 
     tag: str
     shape: Shape
     many: bool = False
     nillable: bool = False
     needed: bool = False
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 ANYTHING = Shape(text=True, open=True)
