@@ -17,7 +17,7 @@ demo: setup-demo ## set up all that is missing, then show the gateway at work (A
 	@$(DEMO)/lienthong demo $(ARGS)
 
 test: check ## set up all that is missing, then run the static checks and every test (ARGS="…" go to pytest)
-	@$(TEST)/python -m pytest -n 2 $(ARGS)
+	@$(TEST)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: setup-test ## static checks only: lint, format, types, import contracts
 	$(TEST)/ruff check .
