@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 import json
-import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from fnmatch import fnmatchcase
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from gateway.canonical import TYPES
-from gateway.canonical.scalars import HANOI
-from gateway.cli.mapping import engine, read_sample
-from gateway.cli.samples import day
+from gateway.cli.drafting import LAID, incoming, outgoing
+from gateway.cli.mapping import read_sample
 from gateway.codes import CsvCodes
 from gateway.config import Config, PartnerFile, Route, parse
-from gateway.dossiers.view import build_view
 from gateway.errors import Misconfigured
 from gateway.flow.gateway import Setup
-from gateway.message import Message, name_message
-from gateway.ports import Codes, Description, Offer
+from gateway.ports import Description, Offer
 
 UNFINISHED = "???"
 _AUTH = {
@@ -34,9 +28,6 @@ _AUTH = {
     "basic": 'kind = "basic", user = "env:{prefix}_USER", password = "env:{prefix}_PASSWORD"',
     "oauth2": 'kind = "oauth2", token_url = "env:{prefix}_TOKEN_URL", client_id = "env:{prefix}_CLIENT", client_secret = "env:{prefix}_SECRET"',
 }
-_ITEM = "_item"
-_DAY = datetime(2026, 1, 5, 17, 0, tzinfo=HANOI)
-_NOTHING_IN_IT = "a-message-with-nothing-in-it-is-refused"
 
 
 @dataclass
@@ -87,7 +78,7 @@ class Agency:
         """File, line number and line of all that a person must finish."""
         for file, content in self.files.items():
             for number, line in enumerate(content.splitlines() if isinstance(content, str) else (), start=1):
-                if UNFINISHED in line:
+                if UNFINISHED in line and not line.lstrip().startswith("#"):
                     yield file, number, line.strip()
 
 
@@ -247,7 +238,8 @@ def _hook(made: Agency, one: Document) -> str:
         f'name = "{word[:30]}"                # họ gọi · they call: POST /hooks/{made.id}/{word}',
         f'path = "{word}"',
         f"mapping = [{_text(_mapping_name(made, one, incoming=True))}]",
-        f'with = {{ {_ITEM} = "{{$item}}" }}         # tên ta đặt cho bản tin ấy · the name by which we know it',
+        "# tên ta đặt cho bản tin ấy, và lúc ta nhận · the name by which we know it, and when it came:",
+        f"with = {{ {', '.join(f'{name} = {_text(value)}' for name, value in LAID.items())} }}",
         '# id = "/ma"                         # trường đặt tên cho một bản tin của họ · the field that names a message of theirs',
         "",
     ]
@@ -261,65 +253,18 @@ def _mapping(made: Agency, one: Document, config: Config | None) -> str:
     name = _mapping_name(made, one, incoming=config is None)
     folder = made.config / "mappings" / name
     if config:
-        drafted = engine().draft(one.sample, source=f"view({one.type})")
-        drafted = {file: text for file, text in drafted.items() if not file.startswith("samples/")}
-        if one.offer is not None and one.offer.schema:
-            drafted["out.schema.json"] = _json(one.offer.schema)
+        schema = one.offer.schema if one.offer is not None else None
+        drafted = outgoing(one.type, one.sample, Setup(config).codes, schema or None)
     else:
-        drafted = dict(engine().draft({**one.sample, _ITEM: "ban-tin-0001"}, to=one.type))
-        drafted["map.yaml"] = _named_by_us(drafted["map.yaml"])
+        drafted = incoming(one.type, one.sample)
     made.files |= {folder / file: text for file, text in drafted.items()}
-    if config:
-        made.files[folder / "their-sample.json"] = _json(one.sample)
-        view = _view(one.type, Setup(config).codes)
-        if view is not None:
-            made.files[folder / "samples" / "a-dossier-of-an-invented-day" / "in.json"] = _json(view)
-            made.files[folder / "samples" / _NOTHING_IN_IT / "in.json"] = _json(_emptied(view))
-    else:
-        made.files[folder / "samples" / _NOTHING_IN_IT / "in.json"] = _json({})
     made.mappings.append(name)
     return f"[mappings.{one.type}]\nmessage = {_text(name)}\n" if config else ""
-
-
-def _named_by_us(sheet: str) -> str:
-    """A message of theirs is known by what the hook calls it, unless the sample has told better."""
-    named = re.sub(r"(?m)^  id: \?\?\?.*$", f"  id: {_ITEM}", sheet)
-    return re.sub(rf"(?m)^  {_ITEM}: \?\?\?.*\n", "", named) if named != sheet else sheet
 
 
 def _mapping_name(made: Agency, one: Document, *, incoming: bool) -> str:
     kind = "".join("_" + c.lower() if c.isupper() else c for c in one.type).strip("_")
     return f"{made.id.replace('-', '_')}_{kind}{'_in' if incoming else ''}"
-
-
-def _view(kind: str, codes: Codes) -> dict[str, Any] | None:
-    """Of such a message of an invented day, the one that says most; None when no day has one."""
-    told: dict[str, list[Message]] = {}
-    views = []
-    for seq, piece in enumerate(day(60, _DAY, codes), start=1):
-        checked = TYPES[piece.body["type"]].model_validate(piece.body)
-        body: Mapping[str, Any] = checked.model_dump(mode="json", exclude_none=True)
-        message = Message(
-            seq, name_message("one-stop", body["id"], piece.at), "one-stop", body["id"], body["type"], body["dossier"],
-            datetime.fromisoformat(body["event_time"]), piece.at, body, piece.held,
-        )  # fmt: skip
-        earlier = told.setdefault(message.dossier, [])
-        if message.type == kind and piece.held is None:
-            views.append(build_view(message, earlier, _link))
-        earlier.append(message)
-    return max(views, key=lambda view: len(_json(view)), default=None)
-
-
-def _link(file: Mapping[str, Any], _message: Message) -> str:
-    return f"https://cong.example.gov.vn/files/{file['sha256']}"
-
-
-def _emptied(view: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with nothing in it but what every message has."""
-    made = copy.deepcopy(dict(view))
-    made["message"] = {name: view["message"][name] for name in ("type", "id", "dossier", "event_time")}
-    made["dossier"] = None
-    return made
 
 
 def _route(
@@ -349,7 +294,3 @@ def _prove(made: Agency, speaks: str, text: str) -> None:
 
 def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"

@@ -42,7 +42,9 @@ def mapping() -> None:
 @click.option(
     "--write",
     is_flag=True,
-    help="Ghi kết quả của mẫu nào chưa có out.json hay error.txt; không đè tệp nào · write what came of samples that do not say yet what should.",
+    help="Ghi kết quả của mẫu nào chưa có out.json hay error.txt (error.txt: chỉ khi tên mẫu có `refused` hay `bi-tu-choi`), và dòng danh mục mà "
+    "mẫu cần vào samples/lists.json; không đè tệp nào · write what came of samples that do not say yet what should (error.txt only where the "
+    "sample's name says `refused`), and the rows of code lists they lean on; nothing is overwritten.",
 )
 @at_home
 @as_json
@@ -57,27 +59,49 @@ def test(names: Sequence[str], write: bool, home: Path, as_json: bool) -> None:
     for name in names:
         _known(name, translations)
     if write:
+        _fill_lists(_run(home, names), home)
         _write(_run(home, names))
-    ran = _run(home, names)
+    every = _run(home, names)
+    ran, lacking = [r for r in every if r.sample], [r for r in every if not r.sample]
     checked = {name: engine().check(t) for name, t in translations.items() if not names or name in names}
     if as_json:
-        samples = [{"mapping": r.mapping, "sample": r.sample, "ok": r.ok, "diff": r.diff} for r in ran]
+        samples = [{"mapping": r.mapping, "sample": r.sample, "ok": r.ok, "diff": r.diff} for r in every]
         print_json({"samples": samples, "findings": checked})
     else:
         for result in ran:
             click.echo(f"{'✓' if result.ok else '✗'} {result.mapping}  {result.sample.replace('-', ' ')}")
             click.echo(result.diff, nl=bool(result.diff))
+        for result in lacking:
+            click.echo(f"✗ {result.mapping}: {result.diff}")
         for finding in (f for found in checked.values() for f in found):
             click.echo(f"✗ {finding}")
         good = sum(r.ok for r in ran)
-        click.echo(
-            f"{good}/{len(ran)} mẫu đúng · samples right; {sum(map(len, checked.values()))} lỗi phủ trường · findings"
-        )
-    sys.exit(int(any(not r.ok for r in ran) or any(checked.values())))
+        found = len(lacking) + sum(map(len, checked.values()))
+        click.echo(f"{good}/{len(ran)} mẫu đúng · samples right; {found} điều phải sửa · findings")
+    sys.exit(int(any(not r.ok for r in every) or any(checked.values())))
 
 
 def _run(home: Path, names: Sequence[str]) -> list[Any]:
     return [r for folder in folders(home) for r in engine().run_samples(folder) if not names or r.mapping in names]
+
+
+def _fill_lists(ran: Sequence[Any], home: Path) -> None:
+    """Rows of the operator's code lists that samples look up and have not got go into their samples/lists.json, as they were in force then."""
+    import json
+
+    from gateway.codes import CsvCodes
+
+    codes = CsvCodes(read_config(home).folder / "codelists")
+    for result in ran:
+        for one in result.lacking:
+            row = codes.find(one.listname, one.code, one.at) if one.listname in codes.names else None
+            if row is None:
+                click.echo(f"{one.listname}: không có mã · no code “{one.code}”", err=True)
+                continue
+            rows = read_sample(result.lists) if result.lists.exists() else {}
+            rows.setdefault(one.listname, {})[one.code] = dict(row)
+            result.lists.write_text(json.dumps(rows, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+            click.echo(f"đã ghi · written: {result.lists}: {one.listname} “{one.code}”", err=True)
 
 
 def _write(ran: Sequence[Any]) -> None:
@@ -133,7 +157,14 @@ def draft(name: str, sample: Path, to: str | None, source: str | None, write: bo
     Draft a mapping from one sample, by names and by what values look like. Each line says how sure it is; what cannot be guessed stands
     as ??? and fails `map test` until a person finishes it. Nothing is overwritten.
     """
-    files = engine().draft(read_sample(sample), to=to, source=source)
+    from gateway.cli.drafting import incoming, outgoing
+    from gateway.codes import CsvCodes
+
+    shown, kind = read_sample(sample), (source or "").removeprefix("view(").removesuffix(")")
+    if (to is None) == (source is None) or (source is not None and source != f"view({kind})"):
+        raise Misconfigured("cần đúng một trong hai · exactly one of: --to TYPE, --source view(TYPE)")
+    codes = CsvCodes(read_config(home).folder / "codelists")
+    files = incoming(to, shown) if to is not None else outgoing(kind, shown, codes)
     if not write:
         for file, text in files.items():
             click.echo(f"# ── {file}\n{text}")
@@ -169,15 +200,41 @@ def _fit(name: str) -> str:
     return name
 
 
-@mapping.command(epilog="Ví dụ · Example:  lienthong map coverage   ·   lienthong map coverage mapi_dossier")
+@mapping.command(
+    epilog='Ví dụ · Example:  lienthong map fields DossierSubmitted   ·   lienthong map fields "view(StatusChanged)"'
+)
+@click.argument("what", metavar="LOẠI")
+@as_json
+def fields(what: str, as_json: bool) -> None:
+    """Các trường của một loại bản tin: đường dẫn, kiểu, giá trị, bắt buộc.
+
+    The fields of a message type as a map writes them, or of view(TYPE), which outgoing maps read. Needed: there whenever what holds it is.
+    """
+    from dataclasses import asdict
+
+    from gateway.cli.show import print_json, table
+
+    found = engine().list_fields(what)
+    if as_json:
+        print_json([asdict(one) for one in found])
+    else:
+        table(
+            what,
+            ("Đường dẫn · Path", "Kiểu · Kind", "Bắt buộc · Needed", "Giá trị · Values", "Là gì · About"),
+            [(one.path, one.kind, "✓" if one.needed else "", one.values, one.about) for one in found],
+        )
+
+
+@mapping.command(epilog="Ví dụ · Example:  lienthong map coverage   ·   lienthong map coverage mapi_dossier --all")
 @click.argument("names", nargs=-1, metavar="[ÁNH XẠ]…")
+@click.option("--all", "whole", is_flag=True, help="Kể cả từng trường để trống · every optional field by name, too.")
 @at_home
 @as_json
-def coverage(names: Sequence[str], home: Path, as_json: bool) -> None:
+def coverage(names: Sequence[str], whole: bool, home: Path, as_json: bool) -> None:
     """Độ phủ: trường đích đã có, để trống, còn thiếu; trường nguồn đã dùng, bỏ có lý do, chưa nói đến.
 
-    Coverage: target fields covered, optional and not made, missing; source fields used, dropped with a reason, unmentioned. Named mappings
-    are told field by field. Exit code 1 when something is missing or unmentioned.
+    Coverage: target fields covered, optional and not made, missing (a line that is not finished is missing); source fields used, dropped with a
+    reason, unmentioned. Named mappings are told field by field. Exit code 1 when something is missing or unmentioned.
     """
     from dataclasses import asdict
 
@@ -201,6 +258,10 @@ def coverage(names: Sequence[str], home: Path, as_json: bool) -> None:
         }
         for one in found if names else ():
             for side, told in words.items():
+                if side == "optional" and not whole and one[side]:
+                    count = len(one[side])
+                    click.echo(f"{one['mapping']}  {told}: {count} trường · fields (--all: từng trường · by name)")
+                    continue
                 click.echo("".join(f"{one['mapping']}  {told}: {field}\n" for field in one[side]), nl=False)
     sys.exit(int(any(one["missing"] or one["unmentioned"] for one in found)))
 

@@ -14,6 +14,7 @@ from mappings.engine.coverage import Coverage
 from mappings.engine.draft import draft
 from mappings.engine.folders import load
 from mappings.engine.kit import check, cover
+from mappings.engine.listing import list_fields
 from mappings.engine.mapping import YamlMapping
 from mappings.engine.samples import SampleResult, Trial, run_samples, try_file
 from mappings.engine.view import view_schema
@@ -26,6 +27,7 @@ __all__ = [
     "check",
     "cover",
     "draft",
+    "list_fields",
     "load",
     "run_samples",
     "try_file",

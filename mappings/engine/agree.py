@@ -12,11 +12,24 @@ from mappings.engine.rules import Constant, Rule, Template
 from mappings.engine.schemas import Names, Schema, below, follow, opened, plain
 from mappings.engine.steps import Step
 from mappings.engine.tables import UNFINISHED, Table
-from mappings.engine.targets import Cases, Each, Fields, LeftOut, Scope, Target, Value
+from mappings.engine.targets import Cases, Each, Fields, LeftOut, Position, Scope, Target, Value
+from mappings.engine.wrong import finding
 
 _TEXT = frozenset({"string"})
+_TEXT_STEPS = (
+    "max",
+    "strip_suffix",
+    "without",
+    "national_part",
+    "form",
+    "only",
+    "time",
+    "from_time",
+    "from_date",
+    "lookup",
+)
 _WANTS: Mapping[str, frozenset[str]] = {
-    **dict.fromkeys(("max", "strip_suffix", "without", "national_part", "form", "only", "time", "from_time", "lookup"), _TEXT),
+    **dict.fromkeys(_TEXT_STEPS, _TEXT),
     "text": frozenset({"string", "integer", "number"}), "number": frozenset({"string", "integer"}), "flag": frozenset({"boolean"}),
     "join": frozenset({"array"}), "from_epoch_ms": frozenset({"integer"}), "code": frozenset({"string", "integer", "boolean"}),
 }  # fmt: skip
@@ -37,14 +50,27 @@ _TYPES: Mapping[type, str] = {
     list: "array",
     dict: "object",
 }
-_INSTANTS = {"from_time", "from_epoch_ms"}
+_INSTANTS = {"from_time", "from_date", "from_epoch_ms"}
+_VI = {
+    "string": "chữ",
+    "integer": "số nguyên",
+    "number": "số",
+    "boolean": "true/false",
+    "array": "danh sách",
+    "object": "đối tượng",
+}
 
 
 class Agreement:
-    """One map held against its schemas; `findings`, a sentence each. A schema that says nothing of a place is no finding."""
+    """One map held against its schemas; `findings`, a sentence each. A schema that says nothing of a place is no finding.
 
-    def __init__(self, fields: Fields, tables: Mapping[str, Table], source: Schema, target: Schema | None) -> None:
-        self._tables, self._source, self._target = tables, source, target or {}
+    `named`: where the target's schema stands, as it is told; "" for one that nobody may change.
+    """
+
+    def __init__(
+        self, fields: Fields, tables: Mapping[str, Table], source: Schema, target: Schema | None, named: str = ""
+    ) -> None:
+        self._tables, self._source, self._target, self._named = tables, source, target or {}, named
         self._elsewhere: dict[str, set[str]] = {}  # codes of a path that the cases above have taken
         self.findings = list(self._object(fields, [self._target], (), ()))
 
@@ -59,6 +85,10 @@ class Agreement:
             yield from self._list(target, nodes, names, scopes)
         elif isinstance(target, Value):
             yield from self._value(target.rule, nodes, names, scopes)
+        elif isinstance(target, Position):
+            wanted = _types([one for node in nodes for one in plain(self._target, node)])
+            if wanted and target.kind not in _wide(wanted):
+                yield self._mismatch(names, wanted, {target.kind}, target.text)
 
     def _cases(self, target: Cases, nodes: list[Schema], names: Names, scopes: tuple[Scope, ...]) -> Iterator[str]:
         before = self._elsewhere
@@ -79,27 +109,43 @@ class Agreement:
     def _object(self, target: Fields, nodes: list[Schema], names: Names, scopes: tuple[Scope, ...]) -> Iterator[str]:
         objects = [one for node in nodes for one in plain(self._target, node)]
         if types := _types(objects) - {"object"} if "object" not in _types(objects) else set():
-            yield f"{_say(names)} is {_words(types)} in the target, not an object with fields"
+            yield finding(
+                f"{_say(names)} trong đích là {_told(types)}, không phải đối tượng có trường",
+                f"{_say(names)} is {_words(types)} in the target, not an object with fields",
+            )
             return
         for name in _required(objects):
             if name not in target.fields:
-                yield f"{_say((*names, name))} is required by the target, and no line makes it: add one"
+                yield self._needed((*names, name), "chưa có dòng nào tạo ra: thêm dòng", "no line makes it: add one")
             elif may_be_absent(target.fields[name]):
-                yield f"{_say((*names, name))} is required by the target, but its line may leave it out"
+                yield self._needed(
+                    (*names, name),
+                    "dòng của nó có thể để trống: bỏ optional, hoặc nói else(…)",
+                    "its line may leave it out: take `optional` off, or say else(…)",
+                )
         for name, one in target.fields.items():
             inner = below(self._target, objects, name)
             if not inner and any("properties" in node for node in objects):
-                yield f"the target has no field {_say((*names, name))}: correct the name, or out.schema.json"
+                yield finding(
+                    f"đích không có trường {_say((*names, name))}: sửa tên, hoặc out.schema.json",
+                    f"the target has no field {_say((*names, name))}: correct the name, or out.schema.json",
+                )
             yield from self._any(one, inner, (*names, name), scopes)
 
     def _list(self, target: Each, nodes: list[Schema], names: Names, scopes: tuple[Scope, ...]) -> Iterator[str]:
         known = [one for node in nodes for one in plain(self._target, node)]
         types = _types(known)
         if types and "array" not in types:
-            yield f"{_say(names)} is {_words(types)} in the target, not a list: take `each` out"
+            yield finding(
+                f"{_say(names)} trong đích là {_told(types)}, không phải danh sách: bỏ `each`",
+                f"{_say(names)} is {_words(types)} in the target, not a list: take `each` out",
+            )
             return
         if any(node.get("minItems", 0) > target.at_least for node in known):
-            yield f"{_say(names)} may not be empty in the target: say `at_least`"
+            yield finding(
+                f"{_say(names)} trong đích không được rỗng: viết `at_least: 1` cạnh `each`",
+                f"{_say(names)} may not be empty in the target: write `at_least: 1` beside `each`",
+            )
         items = [node["items"] for node in known if "items" in node]
         yield from self._any(target.element, items, names, tuple(Scope(path, scopes) for path in target.paths))
 
@@ -113,14 +159,44 @@ class Agreement:
         types = self._given(rule, scopes)
         for step in rule.steps:
             if types and step.name in _WANTS and not types & _WANTS[step.name]:
-                yield f"{_say(names)}: the step {step.name} wants {_words(_WANTS[step.name])}, but gets {_words(types)}"
+                yield finding(
+                    f"{_say(names)}: bước {step.name} cần {_told(_WANTS[step.name])}, nhưng gặp {_told(types)}",
+                    f"{_say(names)}: the step {step.name} wants {_words(_WANTS[step.name])}, but gets {_words(types)}",
+                )
                 return
             types = _after(step, types)
         if types and _types(wanted) and not types <= _wide(_types(wanted)):
-            yield f"{_say(names)} is {_words(_types(wanted))} in the target, but the rule makes {_words(types)}: {rule.text}"
+            yield self._mismatch(names, _types(wanted), types, rule.text)
         elif any(n.get("format") == "date-time" for n in wanted) and sources and not _is_instant(rule, sources):
-            yield f"{_say(names)} is a moment (RFC 3339) in the target: read the source's form with from_time(…)"
+            yield finding(
+                f"{_say(names)} trong đích là thời điểm (RFC 3339): đọc dạng của nguồn bằng from_time(…), from_time(rfc3339), from_date(…)",
+                f"{_say(names)} is a moment (RFC 3339) in the target: read the source's form with from_time(…), from_time(rfc3339), "
+                "from_date(…)",
+            )
         yield from self._codes(rule, sources, wanted, names)
+
+    def _needed(self, names: Names, vi: str, en: str) -> str:
+        """What the target requires and may not get."""
+        place = f" ({self._named})" if self._named else ""
+        if self._named:
+            vi += f"; hoặc, nếu họ không cần nó, bỏ tên nó khỏi `required` trong {self._named}"
+            en += f"; or, if they can do without it, take it out of `required` in {self._named}"
+        return finding(
+            f"{_say(names)} là bắt buộc ở đích{place}, nhưng {vi}",
+            f"{_say(names)} is required by the target{place}, but {en}",
+        )
+
+    def _mismatch(self, names: Names, wanted: set[str], made: set[str], rule: str) -> str:
+        vi, en = "", ""
+        if "array" in wanted and "array" not in made:  # nothing else says how a list of plain values is written
+            vi, en = (
+                "; danh sách giá trị đơn viết bằng `each:` và `value:`",
+                "; a list of plain values is `each:` with `value:`",
+            )
+        return finding(
+            f"{_say(names)} trong đích là {_told(wanted)}, nhưng dòng tạo ra {_told(made)}: {rule}{vi}",
+            f"{_say(names)} is {_words(wanted)} in the target, but the rule makes {_words(made)}: {rule}{en}",
+        )
 
     def _found(self, path: Path, place: Names) -> list[Schema]:
         """What the path finds there; of a list, or of the element itself (`.`), what the list holds."""
@@ -156,16 +232,27 @@ class Agreement:
             table = self._tables[rule.steps[at].arguments[0]]
             lacking = (incoming or set()) - set(table.rows) - table.refused
             if at == 0 and table.default is None and lacking:
-                words = f"table {table.name} has no row for {', '.join(sorted(lacking))}, which the source may say"
-                yield f"{_say(names)}: {words}: add them, or name them as `refused` under `tables`"
+                codes = ", ".join(sorted(lacking))
+                yield finding(
+                    f"{_say(names)}: bảng {table.name} chưa có dòng cho {codes}, mà nguồn có thể nói: thêm, hoặc kể trong `refused` dưới `tables`",
+                    f"{_say(names)}: table {table.name} has no row for {codes}, which the source may say: add them, or name them as "
+                    "`refused` under `tables`",
+                )
             if at == 0 and every and (idle := sorted((set(table.rows) | table.refused) - every)):
-                yield f"{_say(names)}: table {table.name} has rows for {', '.join(idle)}, which the source never says"
+                yield finding(
+                    f"{_say(names)}: bảng {table.name} có dòng cho {', '.join(idle)}, mà nguồn không bao giờ nói",
+                    f"{_say(names)}: table {table.name} has rows for {', '.join(idle)}, which the source never says",
+                )
             made = {*table.rows.values()} | ({table.default} if table.default is not None else set())
         elif not rule.steps and incoming and not any(isinstance(s, Template) for s in rule.sources):
             made |= incoming
         changed = any(step.name not in _KEEPS for step in rule.steps[(at or 0) + (at is not None) :])
         if outgoing and not changed and (strange := sorted(made - outgoing - {UNFINISHED})):
-            yield f"{_say(names)}: the target does not know {', '.join(strange)}; it takes {', '.join(sorted(outgoing))}"
+            known = ", ".join(sorted(outgoing))
+            yield finding(
+                f"{_say(names)}: đích không biết {', '.join(strange)}; chỉ nhận {known}",
+                f"{_say(names)}: the target does not know {', '.join(strange)}; it takes {known}",
+            )
 
 
 def may_be_absent(target: Target) -> bool:
@@ -237,7 +324,11 @@ def _code(value: Any) -> str:
 
 
 def _say(names: Names) -> str:
-    return ".".join(names) or "the document"
+    return ".".join(names) or "/"
+
+
+def _told(types: set[str] | frozenset[str]) -> str:
+    return " hoặc ".join(_VI[one] for one in sorted(types))
 
 
 def _words(types: set[str] | frozenset[str]) -> str:

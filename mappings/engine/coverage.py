@@ -4,16 +4,17 @@ what comes out is what the target takes."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from mappings.engine.agree import Agreement
-from mappings.engine.declared import source_schema, target_schema
+from mappings.engine.declared import TARGET, source_schema, target_schema
 from mappings.engine.mapping import YamlMapping
-from mappings.engine.places import places_of, tested_by
+from mappings.engine.places import misread, places_of, tested_by
 from mappings.engine.schemas import Names, Schema, follow, leaves, opened
 from mappings.engine.tables import UNFINISHED
-from mappings.engine.targets import Cases, Each, Fields, Target, Use, Value
+from mappings.engine.targets import Cases, Each, Fields, Position, Target, Use, Value
+from mappings.engine.wrong import finding
 
 
 @dataclass(slots=True)
@@ -34,12 +35,19 @@ def check(mapping: YamlMapping, source: Schema | None = None) -> list[str]:
     schema = source if source is not None else source_schema(mapping.source, mapping.folder)
     used, whole = _read_places(mapping)
     lost = [
-        f"the source has no field {'.'.join(names)}: correct the path, or the schema"
+        finding(
+            f"nguồn không có trường {'.'.join(names)}: sửa đường dẫn, hoặc lược đồ",
+            f"the source has no field {'.'.join(names)}: correct the path, or the schema",
+        )
         for names in sorted(used | whole)
         if not follow(schema, names)
     ]
+    lost += dict.fromkeys(one for use in _uses(mapping) for one in misread(schema, use.path, use.scopes))
     unspoken = [
-        f"{name} is neither used nor dropped: map it, or name it under `dropped` with a reason"
+        finding(
+            f"{name} chưa dùng, cũng chưa bỏ: thêm dòng, hoặc kể dưới `dropped` kèm lý do",
+            f"{name} is neither used nor dropped: map it, or name it under `dropped` with a reason",
+        )
         for name in cover_source(schema, used, whole, mapping.dropped)[2]
     ]
     findings = [
@@ -51,15 +59,16 @@ def check(mapping: YamlMapping, source: Schema | None = None) -> list[str]:
     ]
     # A line that is not finished, or whose path leads nowhere, is told once.
     if not lost:
-        findings += Agreement(mapping.fields, mapping.tables, schema, target_schema(mapping)).findings
-    return [f"{mapping.name}: {finding}" for finding in findings]
+        named = "" if mapping.target else TARGET
+        findings += Agreement(mapping.fields, mapping.tables, schema, target_schema(mapping), named).findings
+    return [f"{mapping.name}: {one}" for one in findings]
 
 
 def cover(mapping: YamlMapping) -> Coverage:
     """How much of both sides the map speaks of. Raises `Misconfigured`."""
     used, whole = _read_places(mapping)
     source = cover_source(source_schema(mapping.source, mapping.folder), used, whole, mapping.dropped)
-    target = cover_target(target_schema(mapping), set(_made(mapping.fields, ())))
+    target = cover_target(target_schema(mapping), set(_made(mapping.fields, ())), set(_open(mapping.fields, ())))
     return Coverage(mapping.name, *target, *source)
 
 
@@ -75,14 +84,21 @@ def cover_source(
     return found
 
 
-def cover_target(schema: Schema | None, made: set[Names]) -> tuple[list[str], list[str], list[str]]:
-    """The target's fields that are made, that may be absent and are not made, and that must be there and are not."""
+def cover_target(
+    schema: Schema | None, made: set[Names], unfinished: Set[Names] = frozenset()
+) -> tuple[list[str], list[str], list[str]]:
+    """The target's fields that are made, that may be absent and are not made, and that must be there and are not.
+
+    What has a line that is not finished is missing, whatever the schema says of it.
+    """
     if schema is None:
-        return [".".join(names) for names in sorted(made)], [], []
+        return [".".join(names) for names in sorted(made - unfinished)], [], [".".join(n) for n in sorted(unfinished)]
     found: tuple[list[str], list[str], list[str]] = ([], [], [])
     for leaf in leaves(schema):
         at = (
-            0
+            2
+            if _under(leaf, unfinished)
+            else 0
             if _under(leaf, made) or any(m[: len(leaf)] == leaf for m in made)
             else 2
             if _is_required(schema, leaf, made)
@@ -97,16 +113,25 @@ def idle_drops(dropped: dict[str, str], schema: Schema, used: set[Names], whole:
     unused = [leaf for leaf in leaves(schema) if leaf not in used and not _under(leaf, whole)]
     idle = [path for path in dropped if not any(_under(leaf, [tuple(path.split("."))]) for leaf in unused)]
     return [
-        *(f"`dropped` names {path}, but there is no such unused field: take the line out" for path in idle),
         *(
-            f"`dropped` names {path} without a reason: say why"
+            finding(
+                f"`dropped` kể {path}, nhưng không có trường nào chưa dùng như thế: bỏ dòng ấy",
+                f"`dropped` names {path}, but there is no such unused field: take the line out",
+            )
+            for path in idle
+        ),
+        *(
+            finding(
+                f"`dropped` kể {path} mà không có lý do: nói vì sao",
+                f"`dropped` names {path} without a reason: say why",
+            )
             for path, reason in dropped.items()
             if reason == UNFINISHED
         ),
     ]
 
 
-def _under(leaf: Names, places: set[Names] | list[Names]) -> bool:
+def _under(leaf: Names, places: Set[Names] | list[Names]) -> bool:
     return any(leaf[: len(names)] == names for names in places)
 
 
@@ -134,7 +159,7 @@ def _made(target: Target, names: Names) -> Iterator[Names]:
             yield from _made(one, names)
     elif isinstance(target, Each):
         yield from _made(target.element, names)
-    elif isinstance(target, Value):
+    elif isinstance(target, Value | Position):
         yield names
 
 
@@ -162,7 +187,10 @@ def _uses(mapping: YamlMapping) -> Iterator[Use]:
 def _idle_tables(mapping: YamlMapping) -> list[str]:
     text = (mapping.folder / "map.yaml").read_text(encoding="utf-8")
     return [
-        f"no rule uses the table {name} of codes.csv: take its rows out"
+        finding(
+            f"không dòng nào dùng bảng {name} của codes.csv: bỏ các dòng của bảng ấy",
+            f"no rule uses the table {name} of codes.csv: take its rows out",
+        )
         for name in mapping.tables
         if not re.search(rf"code\(\s*\"?{re.escape(name)}\"?\s*\)", text)
     ]
@@ -176,10 +204,19 @@ def _unfinished(mapping: YamlMapping) -> list[str]:
     ]
     return [
         *(
-            f"{'.'.join(names)} is not finished (`{UNFINISHED}`): say where it comes from"
+            finding(
+                f"{'.'.join(names)} chưa soạn xong (`{UNFINISHED}`): nói nó lấy từ đâu",
+                f"{'.'.join(names)} is not finished (`{UNFINISHED}`): say where it comes from",
+            )
             for names in _open(mapping.fields, ())
         ),
-        *(f"the table {name} of codes.csv is not finished (`{UNFINISHED}`): write the codes" for name in tables),
+        *(
+            finding(
+                f"bảng {name} của codes.csv chưa soạn xong (`{UNFINISHED}`): điền mã",
+                f"the table {name} of codes.csv is not finished (`{UNFINISHED}`): write the codes",
+            )
+            for name in tables
+        ),
     ]
 
 

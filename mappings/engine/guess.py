@@ -63,7 +63,8 @@ class Theirs:
 
     @property
     def is_blank(self) -> bool:
-        return self.value is None or (isinstance(self.value, str) and not self.value.strip())
+        """Does it tell nothing? A dash tells no more than a blank."""
+        return self.value is None or (isinstance(self.value, str) and not any(c.isalnum() for c in self.value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +76,14 @@ class Guess:
     @property
     def words(self) -> str:
         """How sure, in both languages."""
-        if self.score >= SURE:
-            return "chắc · sure: the name says so"
-        return (
-            "có lẽ · likely, by its name: check it"
-            if self.score >= LIKELY
-            else "ngờ · doubtful, check it: the name or the form is alike"
-        )
+        return "chắc · sure: the name says so" if self.score >= SURE else self.unsure
+
+    @property
+    def unsure(self) -> str:
+        """The same of what the name alone cannot settle."""
+        if self.score >= LIKELY:
+            return "có lẽ · likely, by its name: check it"
+        return "ngờ · doubtful, check it: the name or the form is alike"
 
 
 def best(theirs: Iterable[Theirs], ours: Iterable[Ours]) -> Guess | None:
@@ -95,7 +97,7 @@ def best(theirs: Iterable[Theirs], ours: Iterable[Ours]) -> Guess | None:
 def _score(theirs: Theirs, ours: Ours) -> float:
     by_name = likeness(theirs.names, ours.names)
     if theirs.is_blank:
-        return by_name * 0.9
+        return min(by_name, 0.9)
     time = shapes.time_of(theirs.value)
     if ours.is_moment != (time is not None):
         # eight digits may be a day and may be a number: the name decides
@@ -144,6 +146,20 @@ def our_lists(root: Schema, nodes: Iterable[Schema], names: Names = ()) -> Itera
             yield (*names, name), {"anyOf": lists}
         else:
             yield from our_lists(root, inner, (*names, name))
+
+
+def fit(theirs: Names, elements: list[dict[str, Any]], place: Names, fields: list[Ours]) -> float:
+    """How well a list of theirs fits a list of ours: by its name, and by what its elements hold. What holds links holds files."""
+    first = {key: value for element in elements for key, value in element.items()}
+    linked = any(likeness((key,), ("attachments", "url")) >= SURE for key in first)
+    if linked and not any(ours.names[-1] == "url" for ours in fields):
+        return 0.0
+    by_name = likeness(theirs, place)
+    if linked and place[-1] == "attachments":
+        by_name = max(by_name, 0.6)
+    found = [best([Theirs((key,), value)], fields) for key, value in first.items()]
+    known = sum(guess is not None and guess.score >= LIKELY for guess in found)
+    return by_name + 0.1 * known if by_name >= LEAST else 0.0
 
 
 def their_values(value: Any, names: Names = ()) -> Iterator[Theirs]:

@@ -4,6 +4,8 @@ A stylesheet's samples have in.xml where it reads XML, and out.xml where it writ
 
 `samples/lists.json` holds the rows of the code lists that the samples lean on, so that they hold whatever the operator's lists say:
 `{"organisations": {"H99.1": {"name": …}}}`.
+
+A sample that must be refused says so in its name: only one with `refused` or `bi-tu-choi` in it gets its error.txt written.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,13 +24,26 @@ from gateway.canonical import any_message
 from gateway.errors import Misconfigured, Refused
 from gateway.ports import Line, Translation
 from mappings.engine.folders import mapping_folders, read_mapping
+from mappings.engine.wrong import finding
+
+REFUSED = ("refused", "bi-tu-choi")
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """A row of a code list that was looked for in vain, and the moment at which it should be in force."""
+
+    listname: str
+    code: str
+    at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class SampleResult:
     """One sample run. `diff` is a unified diff, expected against made; "" when ok. `sample` is "" for a finding on the whole folder.
 
-    `unwritten`: the file that says what should come is not there yet; its name, and what came.
+    `unwritten`: the file that says what should come is not there yet; its name, and what came. `lacking`: rows of code lists that were looked
+    up and are not in samples/lists.json, which is `lists`.
     """
 
     mapping: str
@@ -36,6 +51,8 @@ class SampleResult:
     ok: bool
     diff: str
     unwritten: tuple[Path, str] | None = None
+    lacking: tuple[Lacking, ...] = ()
+    lists: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +64,18 @@ class Trial:
 
 
 class SampleLists:
-    """The code lists of `samples/lists.json`. `Codes` without dates: a row there is in force."""
+    """The code lists of `samples/lists.json`. `Codes` without dates: a row there is in force. `lacking`: what was looked for in vain."""
 
     def __init__(self, file: Path) -> None:
+        self.file = file
         self.rows: dict[str, dict[str, dict[str, str]]] = _read_json(file) if file.exists() else {}
+        self.lacking: dict[Lacking, None] = {}
 
     def find(self, listname: str, code: str, at: datetime | None = None) -> Mapping[str, str] | None:
-        return self.rows.get(listname, {}).get(code)
+        row = self.rows.get(listname, {}).get(code)
+        if row is None:
+            self.lacking[Lacking(listname, code, at)] = None
+        return row
 
 
 def run_samples(folder: Path) -> Iterator[SampleResult]:
@@ -67,9 +89,18 @@ def sample_folders(folder: Path) -> list[Path]:
     return sorted(path for path in (folder / "samples").glob("*") if path.is_dir())
 
 
-def read_mapping_of_samples(folder: Path) -> Any:
+def read_mapping_of_samples(folder: Path, lists: SampleLists | None = None) -> Any:
     """The mapping over its samples' own code lists."""
-    return read_mapping(folder, SampleLists(folder / "samples" / "lists.json"))
+    return read_mapping(folder, lists or lists_of(folder))
+
+
+def lists_of(folder: Path) -> SampleLists:
+    return SampleLists(folder / "samples" / "lists.json")
+
+
+def is_to_be_refused(sample: Path) -> bool:
+    """Does its name say so?"""
+    return any(word in sample.name for word in REFUSED)
 
 
 def read_sample(sample: Path) -> Any:
@@ -90,21 +121,48 @@ def try_file(mapping: Translation, document: Path) -> Trial:
 
 
 def _run_all(folder: Path) -> Iterator[SampleResult]:
-    mapping = read_mapping_of_samples(folder)
+    lists = lists_of(folder)
+    mapping = read_mapping_of_samples(folder, lists)
     samples = sample_folders(folder)
     for sample in samples:
-        yield _run(mapping, sample)
-    for names, kind in ((("out.json", "out.xml"), "passes"), (("error.txt",), "fails")):
+        lists.lacking.clear()  # one that is to be refused may lack them on purpose
+        result = _run(mapping, sample)
+        yield result if is_to_be_refused(sample) else _with_lists(result, lists)
+    kinds = ((("out.json", "out.xml"), "đạt", "passes"), (("error.txt",), "bị từ chối", "fails"))
+    for names, kind, kind_en in kinds:
         if not any((sample / name).exists() for sample in samples for name in names):
-            words = f"no sample that {kind}: add samples/<a-sentence>/ with what comes in and {' or '.join(names)}"
+            files = " hay ".join(names), " or ".join(names)
+            words = finding(
+                f"thiếu mẫu {kind}: thêm samples/<một-câu>/ có tài liệu vào và {files[0]}",
+                f"no sample that {kind_en}: add samples/<a-sentence>/ with what comes in and {files[1]}",
+            )
             yield SampleResult(mapping.name, "", False, words)
+
+
+def _with_lists(result: SampleResult, lists: SampleLists) -> SampleResult:
+    """Of a sample that is not right: which rows of its own code lists it lacks."""
+    if result.ok or not lists.lacking:
+        return result
+    rows = ", ".join(f"{one.listname} “{one.code}”" for one in lists.lacking)
+    words = finding(
+        f"mẫu tra danh mục riêng của nó: {lists.file} chưa có {rows}; thêm dòng, hoặc `lienthong map test {result.mapping} --write` chép từ danh "
+        "mục của đơn vị",
+        f"samples look into code lists of their own: {lists.file} has no {rows}; add the row, or `lienthong map test {result.mapping} --write` "
+        "copies it from the operator's lists",
+    )
+    diff = "\n".join(part for part in (result.diff.rstrip("\n"), words) if part)
+    return replace(result, diff=diff, lacking=tuple(lists.lacking), lists=lists.file)
 
 
 def _run(mapping: Any, sample: Path) -> SampleResult:
     there = [name for name in ("error.txt", "out.json", "out.xml") if (sample / name).exists()]
     if not any((sample / name).exists() for name in ("in.json", "in.xml")):
-        words = "in.json (or in.xml, for a stylesheet) is missing: add what comes in"
+        words = finding(
+            "thiếu in.json (hay in.xml, cho map.xsl): thêm tài liệu vào",
+            "in.json (or in.xml, for a stylesheet) is missing: add what comes in",
+        )
         return SampleResult(mapping.name, sample.name, False, words)
+    unfinished = False
     try:
         made, name = (
             _shown(_translate(mapping, read_sample(sample))),
@@ -112,14 +170,36 @@ def _run(mapping: Any, sample: Path) -> SampleResult:
         )
     except Refused as refused:
         made, name = _faults(refused), "error.txt"
+        unfinished = any(fault.code == "unfinished" for fault in refused.faults)
     if not there:
-        words = f"put into {name}, if it is what should come:\n{made}"
-        return SampleResult(mapping.name, sample.name, False, words, (sample / name, made))
+        return _to_be_written(mapping, sample, name, made, unfinished)
     if len(there) > 1:
-        return SampleResult(mapping.name, sample.name, False, f"{' and '.join(there)} are there: keep one")
+        words = finding(f"có cả {' và '.join(there)}: giữ một", f"{' and '.join(there)} are there: keep one")
+        return SampleResult(mapping.name, sample.name, False, words)
     wanted = _wanted(sample / there[0])
     diff = _diff(wanted, made, f"{mapping.name}/{sample.name}/{there[0]}")
     return SampleResult(mapping.name, sample.name, made == wanted, diff)
+
+
+def _to_be_written(mapping: Any, sample: Path, name: str, made: str, unfinished: bool) -> SampleResult:
+    """What came may be kept as what should come, unless it goes against the sample's name, or the map is not finished."""
+    was_refused = name == "error.txt"
+    if unfinished:
+        words = finding("bảng ánh xạ chưa soạn xong, chưa ghi gì", "the map is not finished, so nothing is kept of it")
+    elif was_refused and not is_to_be_refused(sample):
+        words = finding(
+            "bị từ chối, mà tên mẫu không nói thế; sửa bảng ánh xạ, hoặc đặt tên thư mục có `bi-tu-choi`",
+            "refused, and its name does not say so: mend the map, or give the folder a name with `refused` in it",
+        )
+    elif is_to_be_refused(sample) and not was_refused:
+        words = finding(
+            "tên mẫu nói là bị từ chối, mà lại dịch được; sửa bảng ánh xạ, mẫu, hoặc tên",
+            "its name says that it is refused, and it was translated: mend the map, the sample or the name",
+        )
+    else:
+        words = finding(f"ghi vào {name}, nếu đúng là thứ phải ra", f"put into {name}, if it is what should come")
+        return SampleResult(mapping.name, sample.name, False, f"{words}:\n{made}", (sample / name, made))
+    return SampleResult(mapping.name, sample.name, False, f"{words}:\n{made}")
 
 
 def _wanted(file: Path) -> str:

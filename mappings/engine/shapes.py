@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
 
 from mappings.engine.steps import FORMS
-from mappings.engine.times import read_instant, reader
+from mappings.engine.times import from_epoch_ms, has_hour, read_instant, reader
 from mappings.engine.wrong import Wrong
 
 PATTERNS = (
     "yyyyMMddHHmmss", "yyyyMMddHHmm", "dd/MM/yyyy HH:mm:ss", "dd/MM/yyyy HH:mm", "dd/MM/yyyy", "dd-MM-yyyy HH:mm:ss", "dd-MM-yyyy",
-    "dd.MM.yyyy", "yyyy-MM-dd HH:mm:ss", "yyyy-MM-dd HH:mm", "yyyy-MM-dd", "yyyy/MM/dd", "yyyyMMdd",
+    "dd.MM.yyyy", "yyyy-MM-ddTHH:mm:ss", "yyyy-MM-ddTHH:mm", "yyyy-MM-dd HH:mm:ss", "yyyy-MM-dd HH:mm", "yyyy-MM-dd", "yyyy/MM/dd", "yyyyMMdd",
 )  # fmt: skip
 INSTANT = "RFC 3339"
+WITH_OFFSET = "yyyy-MM-ddTHH:mm:ssXXX"  # one form of it
 MILLISECONDS = "ms"
 _EPOCH = range(946_684_800_000, 4_102_444_800_000)  # 2000 to 2100
 _TELLING = (
@@ -47,6 +49,21 @@ def time_of(value: Any) -> str | None:
     except Wrong:
         return None
     return INSTANT
+
+
+def is_day(time: str | None) -> bool:
+    """Is it a pattern without an hour?"""
+    return time not in (None, INSTANT, MILLISECONDS) and not has_hour(str(time))
+
+
+def moment_of(value: Any) -> datetime | None:
+    """The instant that the value tells, if it tells one; of a day, its beginning."""
+    time = time_of(value)
+    if time is None:
+        return None
+    if time == MILLISECONDS:
+        return read_instant(from_epoch_ms(value))
+    return read_instant(value if time == INSTANT else reader((time,))(value))
 
 
 def form_of(value: Any) -> str | None:

@@ -14,6 +14,7 @@ from gateway.canonical import scalars
 from gateway.ports import Codes
 from mappings.engine import times
 from mappings.engine.conditions import is_absent
+from mappings.engine.paths import NAME, Path
 from mappings.engine.tables import UNFINISHED, Table
 from mappings.engine.wrong import Wrong, show, unfit
 
@@ -33,12 +34,13 @@ class Materials:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`on_absent`: it also runs when there is no value. `arguments` as the rule gives them."""
+    """`on_absent`: it also runs when there is no value. `arguments` as the rule gives them. `reads`: what of the document it reads besides."""
 
     name: str
     run: Run
     on_absent: bool = False
     arguments: tuple[Any, ...] = ()
+    reads: tuple[Path, ...] = ()
 
 
 FORMS: dict[str, TypeAdapter[str]] = {
@@ -223,8 +225,34 @@ def _time(materials: Materials, pattern: str) -> Step:
 
 @_step("from_time", str, repeats=True)
 def _from_time(materials: Materials, *patterns: str) -> Step:
-    read = times.reader(tuple(_known_pattern(p) for p in patterns))
+    read = times.reader(tuple(p if p == times.ANY_INSTANT else _known_pattern(p) for p in patterns))
     return Step("from_time", lambda value, root: read(_text(value)))
+
+
+@_step("from_date", str, str)
+def _from_date(materials: Materials, pattern: str, moment: str) -> Step:
+    """A day without an hour is no moment. Which one stands for it is said: its end, its beginning, or the end but not after we heard of it."""
+    if times.has_hour(_known_pattern(pattern)):
+        raise ValueError(f"{pattern!r} has an hour: read it with from_time")
+    if moment == "start_of_day":
+        first = times.reader((pattern,))
+        return Step("from_date", lambda value, root: first(_text(value)))
+    last = times.day_reader(pattern)
+    if moment == "end_of_day":
+        return Step("from_date", lambda value, root: last(_text(value), None))
+    if not re.fullmatch(rf"{NAME}(\.{NAME})*", moment):
+        raise ValueError(
+            "from_date ends with end_of_day, start_of_day, or the field that says when we heard, such as _now"
+        )
+    heard = Path(f"/{moment}", True, tuple(moment.split(".")))
+
+    def run(value: Any, root: Any) -> str:
+        told = heard.get(root, root)
+        if told is None:
+            raise Wrong("missing", f"thiếu {moment}, lúc ta nhận tin", f"{moment}, when we heard, is missing")
+        return last(_text(value), times.read_instant(_text(told)))
+
+    return Step("from_date", run, reads=(heard,))
 
 
 @_step("from_epoch_ms")
@@ -319,6 +347,6 @@ def _known_pattern(pattern: str) -> str:
         times.tokens(pattern)
     except ValueError:
         raise ValueError(
-            f"{pattern!r} is no time pattern: it is made of yyyy MM dd HH mm ss, each once, and signs"
+            f"{pattern!r} is no time pattern: it is made of yyyy MM dd T HH mm ss XXX (the offset), each once, and signs"
         ) from None
     return pattern

@@ -6,6 +6,7 @@ Both use the same compiled rules, so they cannot differ in what they make.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -23,16 +24,19 @@ from mappings.engine.wrong import Wrong, bounded
 _BLOCK = ("value", "fields", "each", "once_per", "at_least")
 _WHEN = "when "
 _OTHERWISE = "otherwise"
+_POSITION = re.compile(r"position\(\)(\s*\|\s*text)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a trace stands: the element's pointer, the target's pointer, and the condition that led here with its pointer."""
+    """Where a trace stands: the element's pointer and its place in its list, the target's pointer, and the condition that led here with its
+    pointer."""
 
     base: str = ""
     target: str = ""
     when: str = ""
     because: str = ""
+    position: int = 0
 
 
 @dataclass(slots=True)
@@ -89,6 +93,32 @@ class Value:
     def uses(self, scopes: tuple[Scope, ...]) -> Iterator[Use]:
         for path in self.rule.paths():
             yield Use(path, scopes, not self.rule.asks_presence_only())
+        for path in (path for step in self.rule.steps for path in step.reads):
+            yield Use(path, scopes, False)
+
+
+class Position:
+    """The running number of a list's element, from 1. `Each` puts it in: no other target knows it."""
+
+    def __init__(self, as_text: bool) -> None:
+        self.text = "position() | text" if as_text else "position()"
+        self._as_text = as_text
+
+    def of(self, position: int) -> int | str:
+        return str(position) if self._as_text else position
+
+    @property
+    def kind(self) -> str:
+        return "string" if self._as_text else "integer"
+
+    def run(self, root: Any, item: Any) -> Any:
+        return None
+
+    def trace(self, root: Any, item: Any, place: Place, report: Report) -> None:
+        report.lines.append(Line(place.target, place.base, self.text, self.of(place.position)))
+
+    def uses(self, scopes: tuple[Scope, ...]) -> Iterator[Use]:
+        return iter(())
 
 
 class Fields:
@@ -126,6 +156,8 @@ class Each:
         self.element = element
         self.once_per = once_per
         self.at_least = at_least
+        fields = element.fields if isinstance(element, Fields) else {}
+        self._numbered = [(name, one) for name, one in fields.items() if isinstance(one, Position)]
 
     def run(self, root: Any, item: Any) -> Any:
         elements: list[Any] = []
@@ -138,7 +170,11 @@ class Each:
         if len(bounded(elements)) < self.at_least:
             raise self._too_few()
         run = self.element.run
-        return [run(root, element) for element in elements]
+        made = [run(root, element) for element in elements]
+        for name, position in self._numbered:
+            for number, one in enumerate(made, start=1):
+                one[name] = position.of(number)
+        return made
 
     def trace(self, root: Any, item: Any, place: Place, report: Report) -> None:
         first = self.paths[0].pointer(root, item, place.base)
@@ -152,7 +188,7 @@ class Each:
             report.fault(wrong, first, place.target)
             return
         for i, (pointer, element) in enumerate(spots):
-            inner = replace(place, base=pointer, target=f"{place.target}/{i}", because=pointer)
+            inner = replace(place, base=pointer, target=f"{place.target}/{i}", because=pointer, position=i + 1)
             self.element.trace(root, element, inner, report)
         if not spots:
             report.lines.append(Line(place.target, first, f"each {self.paths[0].text}", []))
@@ -258,14 +294,22 @@ class Cases:
             yield from target.uses(scopes)
 
 
-def read_fields(node: Node, materials: Materials) -> Fields:
-    """`name: target` lines."""
-    return Fields({name: _read_target(child, materials) for name, child in node.entries().items()})
+def read_fields(node: Node, materials: Materials, *, numbered: bool = False) -> Fields:
+    """`name: target` lines. `numbered`: of a list's elements, so that they may say `position()`."""
+    fields: dict[str, Target] = {}
+    for name, child in node.entries().items():
+        match = _POSITION.fullmatch(child.text()) if numbered and isinstance(child.value, str) else None
+        fields[name] = Position(match[1] is not None) if match else _read_target(child, materials)
+    return Fields(fields)
 
 
 def _read_target(node: Node, materials: Materials) -> Target:
     """A rule; or a block with `fields`, or `each`; or cases: `when <condition>:` lines and `otherwise:`."""
     if isinstance(node.value, str):
+        if node.text().startswith("position()"):
+            raise node.wrong(
+                "position() stands alone, or with `| text`, directly among the `fields` of an `each`: it counts from 1"
+            )
         return Value(read_rule(node, materials))
     entries = node.entries()
     if any(_is_case(name) for name in entries):
@@ -282,7 +326,9 @@ def _read_target(node: Node, materials: Materials) -> Target:
 
 def _read_each(entries: dict[str, Node], materials: Materials) -> Each:
     element = (
-        _read_target(entries["value"], materials) if "value" in entries else read_fields(entries["fields"], materials)
+        _read_target(entries["value"], materials)
+        if "value" in entries
+        else read_fields(entries["fields"], materials, numbered=True)
     )
     if isinstance(element, Cases) or (isinstance(element, Value) and element.rule.optional):
         raise entries["value"].wrong(

@@ -18,6 +18,7 @@ from mappings.engine.coverage import Coverage, cover_source, cover_target, idle_
 from mappings.engine.declared import source_schema
 from mappings.engine.samples import read_sample, sample_folders
 from mappings.engine.schemas import Names, Schema, infer
+from mappings.engine.wrong import finding
 from mappings.engine.xsd import schema_of_xsd
 from mappings.engine.xsl import XslMapping
 
@@ -30,10 +31,15 @@ def check(mapping: Any) -> list[str]:
     source, used = _tried(mapping)
     found = cover_source(source, used, set(), mapping.dropped)[2]
     return [
-        *(f"{mapping.name}: {name} is in no sample, or changes nothing that comes out: use it, or say "
-          f'<lt:dropped path="{name}">why</lt:dropped>' for name in found),
-        *(f"{mapping.name}: {finding}" for finding in idle_drops(mapping.dropped, source, used, set())),
-        *(f"{mapping.name}: no expression uses the table {name} of codes.csv: take its rows out" for name in _idle_tables(mapping)),
+        *(f"{mapping.name}: " + finding(
+            f'{name} không có trong mẫu nào, hoặc không đổi gì ở đầu ra: dùng nó, hoặc viết <lt:dropped path="{name}">lý do</lt:dropped>',
+            f'{name} is in no sample, or changes nothing that comes out: use it, or say <lt:dropped path="{name}">why</lt:dropped>',
+        ) for name in found),
+        *(f"{mapping.name}: {one}" for one in idle_drops(mapping.dropped, source, used, set())),
+        *(f"{mapping.name}: " + finding(
+            f"không biểu thức nào dùng bảng {name} của codes.csv: bỏ các dòng của bảng ấy",
+            f"no expression uses the table {name} of codes.csv: take its rows out",
+        ) for name in _idle_tables(mapping)),
     ]  # fmt: skip
 
 

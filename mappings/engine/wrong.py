@@ -40,6 +40,11 @@ _KINDS: dict[type, tuple[str, str]] = {
 }
 
 
+def finding(vi: str, en: str) -> str:
+    """What a static check has found, for a person."""
+    return f"{vi} · {en}"
+
+
 def bounded(values: list[Any]) -> list[Any]:
     """The list itself; `Wrong` when it is longer than `MOST`."""
     if len(values) > MOST:

@@ -23,7 +23,9 @@ def commands() -> list[tuple[str, str]]:
     for page in PAGES:
         for block in re.findall(r"^```(?:sh)?\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S):
             found += [
-                (page.name, line.split(" #")[0].strip()) for line in re.sub(r"\\\n\s*", " ", block).splitlines() if line.startswith("lienthong")
+                (page.name, line.split(" #")[0].strip())
+                for line in re.sub(r"\\\n\s*", " ", block).splitlines()
+                if line.startswith("lienthong")
             ]
     return found
 

@@ -21,6 +21,7 @@ from mappings.engine import YamlMapping, check, load, run_samples, try_file
 from mappings.engine.samples import SampleLists
 from mappings.engine.steps import FORMS, STEPS
 from mappings.engine.times import reader, writer
+from tests.findings import english
 
 MAPPINGS = Path(__file__).resolve().parents[2] / "mappings"
 HEAD = "about: thử\nsource: source.schema.json\n"
@@ -375,7 +376,7 @@ SCHEMA = {
 
 def test_the_check_finds_fields_that_are_neither_used_nor_dropped(make: Callable[..., YamlMapping]) -> None:
     mapping = make("A: a\nX: o.x\nL:\n  each: l\n  fields:\n    X: x")
-    assert check(mapping, SCHEMA) == [
+    assert english(check(mapping, SCHEMA)) == [
         "thu: l.y is neither used nor dropped: map it, or name it under `dropped` with a reason",
         "thu: o.y is neither used nor dropped: map it, or name it under `dropped` with a reason",
     ]
@@ -386,7 +387,7 @@ def test_the_check_finds_fields_that_are_neither_used_nor_dropped(make: Callable
 
 def test_the_check_finds_wrong_paths_idle_tables_and_idle_drops(make: Callable[..., YamlMapping]) -> None:
     mapping = make("A: a ?? b\nO: o\nL: l[z=1].x", more="dropped:\n  l.y: no field\n  o.x: no field\n", csv="s,1,2\n")
-    assert check(mapping, SCHEMA) == [
+    assert english(check(mapping, SCHEMA)) == [
         "thu: the source has no field b: correct the path, or the schema",
         "thu: the source has no field l.z: correct the path, or the schema",
         "thu: `dropped` names o.x, but there is no such unused field: take the line out",

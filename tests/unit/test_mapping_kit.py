@@ -21,6 +21,7 @@ from mappings.engine.names import likeness, spoken
 from mappings.engine.samples import SampleLists
 from mappings.engine.schemas import follow, infer, leaves
 from mappings.engine.shapes import time_of
+from tests.findings import english
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = "about: thử\nsource: in.schema.json\n"
@@ -58,19 +59,22 @@ def make(tmp_path: Path) -> Callable[..., YamlMapping]:
 
 
 def told(mapping: YamlMapping) -> list[str]:
-    """The findings on the agreement with the target; those on `dropped` lines are the fixture's."""
-    return [finding.partition(": ")[2] for finding in check(mapping) if "`dropped`" not in finding]
+    """The findings on the agreement with the target, in English; those on `dropped` lines are the fixture's."""
+    return [finding.partition(": ")[2] for finding in english(check(mapping)) if "`dropped`" not in finding]
 
 
 TEXT, WHOLE = {"type": "string"}, {"type": "integer"}
+NEEDED = "is required by the target (out.schema.json), but"
+OR_NOT = "; or, if they can do without it, take it out of `required` in out.schema.json"
 
 
 @pytest.mark.parametrize(
     ("fields", "target", "words"),
     [
-        ("A: t", {"A": TEXT, "B": TEXT}, "B is required by the target, and no line makes it: add one"),
-        ("A: t | optional", {"A": TEXT}, "A is required by the target, but its line may leave it out"),
-        ("A:\n  when n is 1: t\n  otherwise: leave out", {"A": TEXT}, "A is required by the target, but its line may leave it out"),
+        ("A: t", {"A": TEXT, "B": TEXT}, f"B {NEEDED} no line makes it: add one{OR_NOT}"),
+        ("A: t | optional", {"A": TEXT}, f"A {NEEDED} its line may leave it out: take `optional` off, or say else(…){OR_NOT}"),
+        ("A:\n  when n is 1: t\n  otherwise: leave out", {"A": TEXT},
+         f"A {NEEDED} its line may leave it out: take `optional` off, or say else(…){OR_NOT}"),
         ("A: t\nB: t", {"A": TEXT}, "the target has no field B: correct the name, or out.schema.json"),
         ("A: n", {"A": TEXT}, "A is string in the target, but the rule makes integer: n"),
         ("A: t | number", {"A": TEXT}, "A is string in the target, but the rule makes integer: t | number"),
@@ -80,11 +84,11 @@ TEXT, WHOLE = {"type": "string"}, {"type": "integer"}
         ("A: l[].x", {"A": TEXT}, "A is string in the target, but the rule makes array: l[].x"),
         ("A:\n  each: l\n  value: x", {"A": TEXT}, "A is string in the target, not a list: take `each` out"),
         ("A:\n  fields:\n    B: t", {"A": TEXT}, "A is string in the target, not an object with fields"),
-        ("A:\n  each: l\n  value: x", {"A": {"type": "array", "minItems": 1}}, "A may not be empty in the target: say `at_least`"),
+        ("A:\n  each: l\n  value: x", {"A": {"type": "array", "minItems": 1}}, "A may not be empty in the target: write `at_least: 1` beside `each`"),
         ("A:\n  each: l\n  fields:\n    B: /n", {"A": {"type": "array", "items": {"properties": {"B": TEXT}}}},
          "A.B is string in the target, but the rule makes integer: /n"),
         ("A: t", {"A": {"type": "string", "format": "date-time"}},
-         "A is a moment (RFC 3339) in the target: read the source's form with from_time(…)"),
+         "A is a moment (RFC 3339) in the target: read the source's form with from_time(…), from_time(rfc3339), from_date(…)"),
         ('A: = "z"', {"A": {"enum": ["x", "y"], "type": "string"}}, "A: the target does not know z; it takes x, y"),
         ("A: k", {"A": {"enum": ["a"], "type": "string"}}, "A: the target does not know b; it takes a"),
     ],
@@ -142,7 +146,7 @@ def test_what_is_not_finished_refuses_every_document_and_is_named(make: Callable
 def test_a_reason_that_is_not_given_is_a_finding(make: Callable[..., YamlMapping]) -> None:
     mapping = make("A: t")
     mapping.dropped["n"] = "???"
-    assert "thu: `dropped` names n without a reason: say why" in check(mapping)
+    assert "thu: `dropped` names n without a reason: say why" in english(check(mapping))
 
 
 def test_coverage_tells_both_sides(make: Callable[..., YamlMapping]) -> None:
@@ -161,7 +165,7 @@ def test_samples_say_what_an_agencys_own_json_looks_like(tmp_path: Path) -> None
     (tmp_path / "map.yaml").write_text(
         "about: x\nsource: samples\nfields:\n  A: a\n  N: o.n\n  L: l[].z\n", encoding="utf-8"
     )
-    assert check(YamlMapping(tmp_path, SampleLists(tmp_path / "none"))) == [
+    assert english(check(YamlMapping(tmp_path, SampleLists(tmp_path / "none")))) == [
         f"{tmp_path.name}: the source has no field l.z: correct the path, or the schema",
         f"{tmp_path.name}: l.x is neither used nor dropped: map it, or name it under `dropped` with a reason",
         f"{tmp_path.name}: l.y is neither used nor dropped: map it, or name it under `dropped` with a reason",
@@ -217,21 +221,22 @@ def test_a_draft_of_what_an_agency_wants_finds_fields_times_lists_and_codes(tmp_
     assert files["codes.csv"].splitlines()[1:3] == ["dossier_status,1,???", "dossier_status,2,???"]
     assert not any(value in files["map.yaml"] for value in ("Trần Thị B", "019090004321", "0912345678"))
     mapping = YamlMapping(written(tmp_path / "thu", files), SampleLists(tmp_path / "none"))
-    findings = check(mapping)
+    findings = english(check(mapping))
     assert "thu: loai is not finished (`???`): say where it comes from" in findings
-    assert "thu: `dropped` names meta without a reason: say why" in findings
+    assert "thu: `dropped` names message without a reason: say why" in findings
     assert not any(result.ok for result in run_samples(tmp_path / "thu"))
 
 
 def test_a_finished_draft_passes(tmp_path: Path) -> None:
     folder = written(tmp_path / "thu", draft(NOTICE, to="StatusChanged"))
     (folder / "codes.csv").write_text("table,from,to\nstatus,XONG,9\n", encoding="utf-8")
-    [sample] = (folder / "samples").iterdir()
-    [result] = [r for r in run_samples(folder) if r.sample]
+    sample, shown = folder / "samples" / "the-sample-it-was-drafted-from", list(run_samples(folder))
+    [result] = [r for r in shown if r.sample == sample.name]
     made = json.loads(result.diff.partition(":\n")[2])  # `map test` shows what would come, to be checked and kept
     assert (made["dossier"], made["event_time"], made["status"]) == (NOTICE["soHoSo"], "2026-01-05T01:15:00Z", 9)
     (sample / "out.json").write_text(json.dumps(made), encoding="utf-8")
-    refused = folder / "samples" / "without-a-number"
+    shutil.rmtree(folder / "samples" / "a-message-with-nothing-in-it-is-refused")
+    refused = folder / "samples" / "without-a-number-it-is-refused"
     refused.mkdir()
     (refused / "in.json").write_text(json.dumps({**NOTICE, "soHoSo": ""}), encoding="utf-8")
     (refused / "error.txt").write_text(
@@ -246,7 +251,7 @@ def test_a_finished_draft_passes(tmp_path: Path) -> None:
     [([], {"to": "StatusChanged"}), ({}, {"to": "StatusChanged"}), (NOTICE, {}), (NOTICE, {"to": "None"}), (NOTICE, {"source": "view"}),
      (NOTICE, {"to": "StatusChanged", "source": "view(StatusChanged)"})],
 )  # fmt: skip
-def test_a_draft_that_cannot_be_made_says_what_is_wanted(sample: Any, asked: dict[str, str]) -> None:
+def test_a_draft_that_cannot_be_made_says_what_is_wanted(sample: Any, asked: dict[str, Any]) -> None:
     with pytest.raises(Misconfigured):
         draft(sample, **asked)
 

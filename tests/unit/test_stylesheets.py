@@ -22,6 +22,7 @@ from mappings.engine.sandboxed import WALL_SECONDS
 from mappings.engine.schemas import infer
 from mappings.engine.xmljson import Reading, write_element
 from mappings.engine.xsl import XslMapping
+from tests.findings import english
 
 README = Path(__file__).resolve().parents[2] / "mappings" / "README.md"
 OPENING = (
@@ -233,7 +234,7 @@ def test_a_source_field_is_used_when_a_change_of_it_changes_what_comes_out(make:
     sample.mkdir(parents=True)
     (sample / "in.xml").write_text(EVENT.replace("<CanBo>", "<Thua>y</Thua><CanBo>"), encoding="utf-8")
     (sample / "out.json").write_text("{}", encoding="utf-8")
-    [finding] = check(mapping)
+    [finding] = english(check(mapping))
     assert finding.startswith("thu: TrangThai.Thua is in no sample, or changes nothing")
     dropped = STATUS.replace("<lt:target>", '<lt:dropped path="TrangThai.Thua">không cần</lt:dropped><lt:target>')
     assert check(make(dropped, codes__csv=CODES)) == []
@@ -241,7 +242,7 @@ def test_a_source_field_is_used_when_a_change_of_it_changes_what_comes_out(make:
     assert "TrangThai.Khac.GhiChu" in found.used
     assert (found.dropped, found.missing, found.unmentioned) == (["TrangThai.Thua"], [], [])
     assert "due_at" in found.optional
-    idle = check(make(dropped.replace("TrangThai.Thua", "TrangThai.Ma"), codes__csv=CODES + "thua,1,2\n"))
+    idle = english(check(make(dropped.replace("TrangThai.Thua", "TrangThai.Ma"), codes__csv=CODES + "thua,1,2\n")))
     assert [words.split(": ")[1].split()[0:2] for words in idle] == [
         ["TrangThai.Thua", "is"],
         ["`dropped`", "names"],
