@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -195,26 +195,34 @@ def count_open(ledger: Ledger) -> int:
 
 
 def wait_until_quiet(town: Town, seconds: float) -> None:
-    ledger, until = town.ledger(), time.monotonic() + seconds
+    """Until no delivery is open."""
+    ledger = town.ledger()
     try:
-        while (waiting := count_open(ledger)) > 0:
-            if time.monotonic() > until:
-                raise AssertionError(f"{waiting} deliveries still open after {seconds:.0f} s")
-            time.sleep(0.5)
+        _wait_while_it_gets_less(lambda: count_open(ledger), seconds, "deliveries are still open")
     finally:
         ledger.close()
 
 
 def wait_until_returned(town: Town, wanted: int, seconds: float) -> None:
     """Until the portal has heard of every dossier that the post returned."""
-    until = time.monotonic() + seconds
-    while True:
-        told = sum(d["fields"].get("TrangThaiHoSo") == "10" for d in town.book("mapi")["dossiers"].values())
-        if told >= wanted:
-            return
-        if time.monotonic() > until:
-            raise AssertionError(f"the portal knows {told} of {wanted} returned dossiers after {seconds:.0f} s")
-        time.sleep(1)
+
+    def unheard() -> int:
+        dossiers = town.book("mapi")["dossiers"].values()
+        return wanted - sum(d["fields"].get("TrangThaiHoSo") == "10" for d in dossiers)
+
+    _wait_while_it_gets_less(unheard, seconds, f"of {wanted} returned dossiers are unknown to the portal")
+
+
+def _wait_while_it_gets_less(left: Callable[[], int], seconds: float, words: str) -> None:
+    """Patient as long as there is progress, however slow the machine: it ends when nothing has become less for so many seconds."""
+    least, since = left(), time.monotonic()
+    while least > 0:
+        time.sleep(0.5)
+        now = left()
+        if now < least:
+            least, since = now, time.monotonic()
+        elif time.monotonic() - since > seconds:
+            raise AssertionError(f"{least} {words}, and no fewer for {seconds:.0f} s")
 
 
 def find_differences(town: Town) -> list[str]:
