@@ -208,7 +208,7 @@ def wait_until_returned(town: Town, wanted: int, seconds: float) -> None:
 
     def unheard() -> int:
         dossiers = town.book("mapi")["dossiers"].values()
-        return wanted - sum(d["fields"].get("TrangThaiHoSo") == "10" for d in dossiers)
+        return wanted - sum(int(d["fields"].get("TrangThaiHoSo") == "10") for d in dossiers)
 
     _wait_while_it_gets_less(unheard, seconds, f"of {wanted} returned dossiers are unknown to the portal")
 
