@@ -9,6 +9,7 @@ from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Any, TypeGuard
 from urllib.parse import unquote_plus
 
@@ -60,8 +61,7 @@ def authenticate(office: Office, asked: Asked, public: bool = False) -> Client:
     if client.auth == "none":
         if way != "none" or not public:
             raise invalid_client(f"{way} for a public client", name)
-        return client
-    if way == "none" and client.auth == "tls_client_auth":
+    elif way == "none" and client.auth == "tls_client_auth":
         _check_certificate(client, asked)
     elif way != client.auth:
         raise invalid_client(f"{way} instead of {client.auth}", name)
@@ -183,7 +183,20 @@ def thumbprint(certificate: str) -> str:
 
 
 def place_of(office: Office, address: str) -> Place:
-    """An address for counting and for the journal: hashed, and cut to its network."""
-    separator = ":" if ":" in address else "."
-    told = separator.join(address.split(separator)[:3]) + f"{separator}•" if address else ""
-    return Place(hashlib.sha256(office.vault.hash("address", address).encode()).hexdigest()[:24], told)
+    """An address for counting and for the journal: hashed, and cut to its network. All that is no address is one place; so is a /64 of
+    IPv6, of which everybody has a whole one."""
+    counted, told = _cut(address)
+    return Place(hashlib.sha256(office.vault.hash("address", counted).encode()).hexdigest()[:24], told)
+
+
+def _cut(address: str) -> tuple[str, str]:
+    """(for counting, for the journal)"""
+    try:
+        read = ip_address(address)
+    except ValueError:
+        return "", ""
+    if isinstance(read, IPv6Address) and read.ipv4_mapped is None:
+        network = IPv6Network((int(read), 64), strict=False)
+        return str(network), ":".join(network.network_address.exploded.split(":")[:3]) + ":•"
+    plain = str(read.ipv4_mapped if isinstance(read, IPv6Address) else read)
+    return plain, ".".join(plain.split(".")[:3]) + ".•"

@@ -126,17 +126,19 @@ class Keys:
         with self._lock:
             with self._store.read() as rows:
                 found = rows.all("keys", order="made_at")
-            if not found:
+            if not any(row["gone_at"] is None or row["gone_at"] > now for row in found):
                 found = self._first()
             self._read = now, [self._open(row) for row in found]
             return self._read[1]
 
     def _first(self) -> list[Row]:
-        """Of two processes that want the first keys at once, the second waits at the row that both add."""
+        """There is none, or (a copy of the ledger was put back) none is good. Of two processes that want the first keys at once, the second
+        waits at the row that both add."""
         now = self._now()
         with self._store.write() as rows:
             rows.add("limits", name="first-keys", full_until=now)
-            if rows.first("keys") is None:
+            rows.first("limits", lock=True, name="first-keys")
+            if rows.first("keys", gone_at=None) is None and rows.first("keys", gone_at_after=now) is None:
                 for alg in ALGORITHMS:
                     self._make(rows, alg, now, now)
             return rows.all("keys", order="made_at")

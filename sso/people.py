@@ -1,5 +1,6 @@
 """One person, many identifiers. Whoever signs in is found by what his provider has always called him (its subject, the TechID); else by a
-verified number (CCCD, old CMND, tax code), and then he must confirm that the older account is his.
+verified number (CCCD, old CMND, tax code), and then he must confirm that the older account is his. A number counts when the provider was sure
+enough of him: from level 2, and never below the level at which it was recorded.
 
 Citizens, enterprises and officers are apart: no number of one ever finds another. Two accounts of one person (an old one by CMND, a new one
 by CCCD) are merged when he confirms; what was is kept.
@@ -26,11 +27,15 @@ BY_KIND = {
 """The numbers that may find a person, the surest first, beside `sub` and `tech_id`."""
 
 _OWN = ("sub", "tech_id")
+_NUMBERS = ("tech_id", *(number for numbers in BY_KIND.values() for number in numbers))
+_SURE = 2
+"""The least level at which a number says who somebody is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Whom a provider says it has signed in, in our words. `sub` is the provider's; `profile` holds the personal claims."""
+    """Whom a provider says it has signed in, in our words. `sub` is the provider's; `profile` holds the personal claims.
+    `shown`: when he showed himself there (Unix seconds); None when it does not say."""
 
     provider: str
     issuer: str
@@ -40,13 +45,14 @@ class Known:
     level: int
     organisation: str | None = None
     roles: Sequence[str] = ()
+    shown: float | None = None
 
     @property
-    def numbers(self) -> list[tuple[str, str]]:
-        """(kind of identifier, value): the provider's own first, then the verified numbers by sureness."""
-        found = [("sub", f"{self.issuer}|{self.sub}")]
-        found += [(n, str(self.profile[n])) for n in ("tech_id", *BY_KIND[self.kind]) if self.profile.get(n)]
-        return found
+    def identifiers(self) -> list[tuple[str, str]]:
+        """(kind of identifier, value): the provider's own first, then, of a sure provider, the verified numbers by sureness."""
+        kinds = ("tech_id", *(BY_KIND[self.kind] if self.level >= _SURE else ()))
+        held = [(kind, str(self.profile[kind])) for kind in kinds if self.profile.get(kind)]
+        return [("sub", self.sub), *held]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +89,16 @@ class People:
 
     def match(self, rows: Rows, known: Known) -> Match:
         """Who is this? Changes nothing."""
-        sure: list[str] = []
-        others: list[str] = []
-        for kind, value in known.numbers:
-            owner = self._owner(rows, known.kind, kind, value)
-            if owner is not None and owner not in (sure if kind in _OWN else [*sure, *others]):
-                (sure if kind in _OWN else others).append(owner)
-        person = sure[0] if sure else None
-        candidates = [p for p in dict.fromkeys([*sure[1:], *others]) if p != person]
+        owners: dict[str, str] = {}
+        for kind, value in known.identifiers:
+            row = self._identifier(rows, known, kind, value)
+            if row is not None and (kind in _OWN or known.level >= row["level"]):
+                owners[kind] = row["person"]
+        person = owners.get("sub")
+        named = owners.get("tech_id")
+        if person is None and named is not None and self._is_alike(rows, named, known):
+            person = named
+        candidates = [p for p in dict.fromkeys(owners.values()) if p != person]
         alike = [p for p in candidates if self._is_alike(rows, p, known)]
         return Match(person, tuple(alike), tuple(p for p in candidates if p not in alike))
 
@@ -116,7 +124,7 @@ class People:
             "people",
             id=number,
             kind=known.kind,
-            profile=self._office.vault.seal(f"people/{number}", dict(known.profile)),
+            profile=self._office.vault.seal(f"people/{number}", self._own(rows, number, known, known.profile)),
             organisation=known.organisation,
             roles=" ".join(known.roles),
             created_at=self._office.now(),
@@ -131,6 +139,7 @@ class People:
         if row is None:
             raise LookupError(number)
         profile = {**self._office.vault.unseal(f"people/{number}", row["profile"]), **known.profile}
+        profile = self._own(rows, number, known, profile)
         changes: dict[str, Any] = {"profile": self._office.vault.seal(f"people/{number}", profile)}
         if known.kind == "officer":
             roles = " ".join(known.roles)
@@ -152,8 +161,9 @@ class People:
         return target
 
     def _merge(self, rows: Rows, source: str, target: str, how: str) -> None:
+        """Sessions and what was granted go along: whoever ends the target's ends them too. A disabled account stays what it is."""
         row = rows.first("people", lock=True, id=source)
-        if row is None or row["merged_into"] is not None or source == target:
+        if row is None or row["merged_into"] is not None or row["disabled_at"] is not None or source == target:
             return
         moved = rows.change("identifiers", {"person": source}, person=target)
         told = json.dumps([{"kind": r["kind"], "masked": r["masked"]} for r in moved], ensure_ascii=False)
@@ -161,18 +171,21 @@ class People:
         kept = self._office.vault.seal(f"merges/{source}", profile)
         rows.add("merges", source=source, target=target, at=self._office.now(), how=how, moved=told, profile=kept)
         rows.change("people", {"id": source}, merged_into=target)
+        rows.change("sessions", {"person": source}, person=target)
+        rows.change("families", {"person": source}, person=target)
         self._office.note(rows, "merged", person=target, detail=f"{source}: {how}")
 
     def _attach(self, rows: Rows, number: str, known: Known) -> None:
-        for kind, value in known.numbers:
+        for kind, value in known.identifiers:
             name = _name(known.kind, kind)
             added = rows.add(
                 "identifiers",
                 kind=name,
-                hash=self._office.vault.hash(name, value),
+                hash=self._hash(known, kind, value),
                 person=number,
                 masked="" if kind == "sub" else mask(value),
                 provider=known.provider,
+                level=known.level,
                 since=self._office.now(),
             )
             if added and kind not in _OWN:
@@ -180,10 +193,18 @@ class People:
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _owner(self, rows: Rows, person_kind: str, kind: str, value: str) -> str | None:
-        name = _name(person_kind, kind)
-        row = rows.first("identifiers", kind=name, hash=self._office.vault.hash(name, value))
-        return row["person"] if row is not None else None
+    def _own(self, rows: Rows, number: str, known: Known, profile: Mapping[str, Any]) -> dict[str, Any]:
+        """The profile without the numbers that are somebody else's: no client is told them of this person."""
+        held = {kind: self._identifier(rows, known, kind, str(profile[kind])) for kind in _NUMBERS if profile.get(kind)}
+        others = {kind for kind, row in held.items() if row is not None and row["person"] != number}
+        return {name: value for name, value in profile.items() if name not in others}
+
+    def _identifier(self, rows: Rows, known: Known, kind: str, value: str) -> Row | None:
+        return rows.first("identifiers", kind=_name(known.kind, kind), hash=self._hash(known, kind, value))
+
+    def _hash(self, known: Known, kind: str, value: str) -> str:
+        """What is the provider's own means nothing at another one."""
+        return self._office.vault.hash(_name(known.kind, kind), f"{known.issuer}|{value}" if kind in _OWN else value)
 
     def _is_alike(self, rows: Rows, number: str, known: Known) -> bool:
         row = self._row(rows, number)

@@ -44,6 +44,7 @@ def read_known(provider: Provider, returned: Returned) -> tuple[Known, list[str]
         sub=returned.claims["sub"],
         profile=profile,
         level=returned.level,
+        shown=returned.shown,
         organisation=str(given["organisation"]) if given.get("organisation") else None,
         roles=sorted({provider.roles[word] for word in roles if word in provider.roles}),
     )

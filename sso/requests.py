@@ -165,9 +165,8 @@ class Requests:
 
     def _redirect(self, client: Client, given: Mapping[str, str]) -> str:
         uri = given.get("redirect_uri", "")
-        if uri in client.redirect_uris or (
-            client.native and _but_for_port(uri) in map(_but_for_port, client.redirect_uris)
-        ):
+        bare = _but_for_port(uri) if client.native else None
+        if uri in client.redirect_uris or (bare is not None and bare in map(_but_for_port, client.redirect_uris)):
             return uri
         raise Stopped(f"client {client.id}: a redirect_uri that is not registered")
 
@@ -199,7 +198,7 @@ def _fault(client: Client, given: Mapping[str, str], issuer: str) -> tuple[str, 
 
 
 def _but_for_port(uri: str) -> str | None:
-    """RFC 8252, 7.3: a native client takes whatever port is free on loopback."""
+    """RFC 8252, 7.3: a native client takes whatever port is free on loopback. None for every other address."""
     try:
         parts = urlsplit(uri)
         if (

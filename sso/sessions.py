@@ -4,7 +4,7 @@ admin; its end is told to every client that saw it."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sso.office import Office
@@ -40,10 +40,12 @@ class Sessions:
         upstream: dict[str, Any],
         place: str,
         replaced: str | None,
+        shown: float | None = None,
     ) -> tuple[str, Session]:
         """A session: (the cookie's value, the session). The value is always a fresh one. Whoever signs in again goes on with his session, so
-        that its clients stay; another person's session in this browser ends."""
+        that its clients stay; another person's session in this browser ends. `shown`: when the person showed himself (Unix seconds)."""
         now = self._office.now()
+        auth_time = now if shown is None else datetime.fromtimestamp(min(shown, now.timestamp()), UTC)
         secret = random_text()
         expires = now + timedelta(hours=self._office.settings.session_hours)
         before = rows.first("sessions", lock=True, secret=digest(replaced), ended_at=None) if replaced else None
@@ -55,13 +57,13 @@ class Sessions:
                 secret=digest(secret),
                 provider=provider,
                 level=level,
-                auth_time=now,
+                auth_time=auth_time,
                 seen_at=now,
                 expires_at=expires,
                 upstream=self._office.vault.seal(f"sessions/{number}", upstream),
                 place=place,
             )
-            return secret, Session(number, person, provider, level, now, expires, upstream)
+            return secret, Session(number, person, provider, level, auth_time, expires, upstream)
         if before is not None:
             self.end(rows, before["id"], "another sign-in in this browser")
         number = random_text(12)
@@ -72,13 +74,13 @@ class Sessions:
             person=person,
             provider=provider,
             level=level,
-            auth_time=now,
+            auth_time=auth_time,
             seen_at=now,
             expires_at=expires,
             upstream=self._office.vault.seal(f"sessions/{number}", upstream),
             place=place,
         )
-        return secret, Session(number, person, provider, level, now, expires, upstream)
+        return secret, Session(number, person, provider, level, auth_time, expires, upstream)
 
     def find(self, secret: str) -> Session | None:
         """The live session of a cookie's value, seen now."""
@@ -118,6 +120,13 @@ class Sessions:
                 rows.add("notices", client=visit["client"], session=number, sub=visit["sub"], due_at=now, tries=0)
         self._office.note(rows, "session_ended", person=ended[0]["person"], session=number, detail=because)
         return True
+
+    def end_granted(self, rows: Rows, person: str, because: str, session: str | None = None) -> int:
+        """End the person's sessions, or one of them, and whatever was granted there, to be used without him too. Returns how many ended."""
+        chosen = {"person": person} | ({"session": session} if session is not None else {})
+        ended = [self.end(rows, r["id"], because) for r in self.of_person(rows, person) if session in (None, r["id"])]
+        rows.change("families", {**chosen, "revoked_at": None}, revoked_at=self._office.now(), because=because)
+        return sum(ended)
 
     def end_stale(self, rows: Rows) -> int:
         """End those whose time is over, so that their clients hear of it."""

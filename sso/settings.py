@@ -86,6 +86,9 @@ class Provider(Section):
     userinfo: Literal["get", "post", "none"] = "get"
     algorithms: list[Literal["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]] = ["RS256"]
     nonce: Literal["required", "if-given"] = "required"
+    auth_time: Literal["required", "if-given"] = Field(
+        default="required", description="when a fresh sign-in was asked for; if-given believes the provider without it"
+    )
     iss_parameter: Literal["required", "if-given"] = "if-given"
     skew_seconds: int = Field(default=60, ge=0, le=300)
     claims: dict[str, str] = Field(default={"name": "name"}, description="ours = theirs")

@@ -110,14 +110,10 @@ class Signing:
         known = Known(**{**data["known"], "roles": tuple(data["known"]["roles"])})
         with self._office.store.write() as rows:
             match = self._people.match(rows, known)  # as things are now
-            accounts = [a for a in (match.person, *match.others) if a]
-            if yes and accounts:
-                person = self._people.link(rows, known, accounts, "confirmed by the person")
-            else:
-                if not yes:
-                    self._office.note(rows, "link_declined", person=match.person, place=place.told)
-                person = self._found(rows, known, match)
-            done = self._begin(rows, known, person, data["leaving"], data["pending"], cookie, place)
+            done: Arrived | Stopped | None = self._barred(rows, match, place)
+            if done is None:
+                person = self._linked(rows, known, match, yes, place)
+                done = self._begin(rows, known, person, data["leaving"], data["pending"], cookie, place)
         arrived = _told(done)
         assert isinstance(arrived, Arrived)  # noqa: S101 - a question is not answered with a question
         return arrived
@@ -136,6 +132,8 @@ class Signing:
         if match.strangers:
             detail = f"{known.provider}: {', '.join(match.strangers)}"
             self._office.note(rows, "identifier_conflict", person=match.person, place=place.told, detail=detail)
+        if (barred := self._barred(rows, match, place)) is not None:
+            return barred
         if match.others:
             data = {
                 "known": asdict(known),
@@ -146,6 +144,32 @@ class Signing:
             }
             return Doubt(issue(self._office, rows, "link", data, _STATE_LIFE))
         return self._begin(rows, known, self._found(rows, known, match), leaving, pending, cookie, place)
+
+    def _barred(self, rows: Rows, match: Match, place: Place) -> Stopped | None:
+        """Whoever has a disabled account opens no other, and does not take it into another: whatever he answers."""
+        for account in (match.person, *match.others):
+            person = self._people.get(rows, account) if account is not None else None
+            if person is not None and person.disabled:
+                return self._refused(rows, person.id, place)
+        return None
+
+    def _refused(self, rows: Rows, number: str, place: Place) -> Stopped:
+        """It is returned, not raised: what was noted stays."""
+        self._office.note(rows, "sign_in_refused", person=number, place=place.told, detail="disabled")
+        return Stopped(
+            "the account is disabled",
+            status=403,
+            words="Tài khoản này đã bị khóa.",
+            words_en="This account has been disabled.",
+        )
+
+    def _linked(self, rows: Rows, known: Known, match: Match, yes: bool, place: Place) -> str:
+        accounts = [a for a in (match.person, *match.others) if a]
+        if yes and accounts:
+            return self._people.link(rows, known, accounts, "confirmed by the person")
+        if not yes:
+            self._office.note(rows, "link_declined", person=match.person, place=place.told)
+        return self._found(rows, known, match)
 
     def _found(self, rows: Rows, known: Known, match: Match) -> str:
         if match.person is None:
@@ -163,19 +187,12 @@ class Signing:
         cookie: str | None,
         place: Place,
     ) -> Arrived | Stopped:
-        """A refusal is returned, not raised: what was noted stays."""
         person = self._people.get(rows, number)
         if person is None or person.disabled:
-            self._office.note(rows, "sign_in_refused", person=number, place=place.told, detail="disabled")
-            return Stopped(
-                "the account is disabled",
-                status=403,
-                words="Tài khoản này đã bị khóa.",
-                words_en="This account has been disabled.",
-            )
+            return self._refused(rows, number, place)
         count_try(rows, self._office.settings.limits.rule("person"), f"person:{person.id}", self._office.now())
         secret, session = self._sessions.begin(
-            rows, person.id, known.provider, known.level, leaving, place.told, cookie
+            rows, person.id, known.provider, known.level, leaving, place.told, cookie, known.shown
         )
         detail = f"{known.provider}, level {known.level}"
         self._office.note(rows, "signed_in", person=person.id, session=session.id, place=place.told, detail=detail)

@@ -141,14 +141,17 @@ class SignOn:
         scopes = frozenset(claims["scope"].split()) & MACHINE_SCOPES & frozenset(client.scopes)
         return Machine(client.id, client.partner, scopes) if client.partner and scopes else None
 
-    def refused(self, event: str, place: Place, client: str, detail: str) -> None:
-        """Note a refusal, and count it against the address and the client's name."""
+    def refused(self, event: str, place: Place, client: str, detail: str, blamed: bool = True) -> None:
+        """Note a refusal, and count it against the address and the client's name; one that is not `blamed` on them is only noted.
+
+        Of one address no more are noted than the limit of refusals lets through.
+        """
         now, limits = self.office.now(), self.office.settings.limits
         with self.office.store.write() as rows:
-            self.office.note(rows, event, client=client or None, place=place.told, detail=detail)
-            with suppress(TooMany):  # then it is full, and the next request is told so
-                count_try(rows, limits.rule("refused"), f"refused:{place.key}", now)
-            if client:
+            with suppress(TooMany):  # then it is full: the next request is told so, and the journal has enough of them
+                count_try(rows, limits.rule("refused"), f"{'refused' if blamed else 'noted'}:{place.key}", now)
+                self.office.note(rows, event, client=client or None, place=place.told, detail=detail)
+            if client and blamed:
                 with suppress(TooMany):
                     count_try(rows, limits.rule("client_refused"), f"refused:{client}:{place.key}", now)
 

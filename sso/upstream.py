@@ -1,16 +1,15 @@
 """A relying party of one upstream provider: the code flow with PKCE, state and nonce, and every check on what comes back.
 
 Nothing that passes through the browser is believed: it carries a code and our own state, no claims. The provider's keys are kept for an
-hour; an unknown key makes us read them again, at most once a minute.
+hour (two while it is away); an unknown key makes us read them again, at most once a minute.
 """
 
 from __future__ import annotations
 
 import json
-import threading
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256, sha384, sha512
 from typing import Any, TypeGuard
@@ -24,13 +23,12 @@ from joserfc.jwk import KeySet
 from gateway.errors import DeliveryError, Misconfigured
 from gateway.http import Http, Reply
 from sso.errors import Stopped
+from sso.kept import Kept, away
 from sso.settings import Provider, is_safe_address
 from sso.vault import s256, same
 
 log = structlog.get_logger("sso")
 
-_FRESH = timedelta(hours=1)
-_AGAIN = timedelta(minutes=1)
 _OLDEST = timedelta(minutes=10)  # an id_token issued longer ago was not made for this sign-in
 _NAMES = {
     "authorization": "authorization_endpoint",
@@ -43,21 +41,14 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """A verified sign-in: the id_token's claims, the userinfo's over them, the assurance level, and the id_token for the logout."""
+    """A verified sign-in: the id_token's claims, the userinfo's over them, the assurance level, the id_token for the logout,
+    and when the person showed himself (Unix seconds), if it says."""
 
     claims: Mapping[str, Any]
     level: int
     id_token: str
     sid: str | None
-
-
-@dataclass(slots=True)
-class _Kept:
-    """Something read from the provider, and when."""
-
-    value: Any = None
-    at: datetime | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    shown: float | None
 
 
 class Upstream:
@@ -68,7 +59,7 @@ class Upstream:
             base_url=provider.issuer, hosts=provider.hosts, connect_timeout=4, total_timeout=10, max_bytes=1 << 20,
             ca_file=provider.ca_file,
         )  # fmt: skip
-        self._metadata, self._keys = _Kept(), _Kept()
+        self._metadata, self._keys = Kept(now, self._read_metadata), Kept(now, self._read_jwks)
 
     # ── leaving ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -114,14 +105,20 @@ class Upstream:
             raise Stopped("no id_token or no access_token in the answer")
         header, claims = self._verified(id_token)
         self._check_claims(claims, nonce)
-        shown = claims.get("auth_time")
-        if since is not None and _is_time(shown) and shown < since - self.provider.skew_seconds:
-            raise Stopped("id_token: auth_time, although a fresh sign-in was asked for")
+        shown = self._shown(claims.get("auth_time"), since)
         if "at_hash" in claims and not same(str(claims["at_hash"]), _half_hash(access, header["alg"])):
             raise Stopped("at_hash does not fit the access token")
         told = {**claims, **self._userinfo(access, claims["sub"])}
         sid = claims.get("sid")
-        return Returned(told, self._level(told), id_token, sid if isinstance(sid, str) else None)
+        return Returned(told, self._level(told), id_token, sid if isinstance(sid, str) else None, shown)
+
+    def _shown(self, given: Any, since: float | None) -> float | None:
+        shown = given if _is_time(given) else None
+        if since is None or (shown is None and self.provider.auth_time == "if-given"):
+            return shown
+        if shown is None or shown < since - self.provider.skew_seconds:
+            raise Stopped("id_token: auth_time, although a fresh sign-in was asked for")
+        return shown
 
     def _token(self, code: str, verifier: str) -> dict[str, Any]:
         row = self.provider
@@ -224,55 +221,42 @@ class Upstream:
         )
 
     def _discovered(self) -> dict[str, Any]:
-        kept = self._metadata
-        with kept.lock:
-            if kept.at is None or not timedelta(0) <= self._now() - kept.at < _FRESH:
-                place = "/.well-known/openid-configuration"
-                told = self._json(lambda: self._http.call("GET", place), "discovery")
-                if told.get("issuer") != self.provider.issuer:
-                    raise Stopped(f"discovery: the issuer calls itself {str(told.get('issuer'))[:200]!a}", status=502)
-                kept.value, kept.at = told, self._now()
-            return dict(kept.value)
+        return self._metadata.get()
+
+    def _read_metadata(self) -> dict[str, Any]:
+        told = self._json(lambda: self._http.call("GET", "/.well-known/openid-configuration"), "discovery")
+        if told.get("issuer") != self.provider.issuer:
+            raise Stopped(f"discovery: the issuer calls itself {str(told.get('issuer'))[:200]!a}", status=502)
+        return told
 
     def keys(self) -> KeySet:
         """The provider's signing keys, as of the last hour. Raises `Stopped`."""
-        return self._jwks(lambda known: True)
+        return self._keys.get()
 
     def _key(self, kid: Any) -> Any:
         """The key of this id; the only one when the token names none."""
-        keys = self._jwks(lambda known: kid is None or any(k.kid == kid for k in known.keys))
+        keys = self._keys.get(lambda known: kid is None or any(k.kid == kid for k in known.keys))
         if kid is None:
             if len(keys.keys) != 1:
                 raise Stopped("id_token: no kid, and several keys")
             return keys.keys[0]
         return keys
 
-    def _jwks(self, fits: Callable[[KeySet], bool]) -> KeySet:
-        kept = self._keys
-        with kept.lock:
-            age = self._now() - kept.at if kept.at is not None else None
-            if age is None or not timedelta(0) <= age < _FRESH or (age >= _AGAIN and not fits(kept.value)):
-                place = self._endpoint("jwks")
-                told = self._json(lambda: self._http.call("GET", place), "jwks")
-                kept.value, kept.at = _read_keys(told), self._now()
-            found: KeySet = kept.value
-            return found
+    def _read_jwks(self) -> KeySet:
+        place = self._endpoint("jwks")
+        return _read_keys(self._json(lambda: self._http.call("GET", place), "jwks"))
 
     def _json(self, call: Callable[[], Reply], what: str) -> dict[str, Any]:
-        away = {
-            "words": "Hệ thống đăng nhập quốc gia tạm thời không trả lời. Hãy thử lại sau.",
-            "words_en": "The provider does not answer just now. Try again later.",
-        }
         try:
             reply = call()
             told = reply.json() if reply.status == 200 else None
         except (DeliveryError, Misconfigured) as fault:
             log.warning("provider_away", provider=self.provider.id, what=what, error=str(fault))
-            raise Stopped(f"{what}: {fault}", status=503, retry_after=10, **away) from fault
+            raise away(f"{what}: {fault}") from fault
         if not isinstance(told, dict):
             log.warning("provider_refused", provider=self.provider.id, what=what, status=reply.status)
             if reply.status >= 500:
-                raise Stopped(f"{what}: HTTP {reply.status}", status=503, retry_after=10, **away)
+                raise away(f"{what}: HTTP {reply.status}")
             raise Stopped(f"{what}: HTTP {reply.status}")
         return told
 

@@ -46,3 +46,7 @@ def restored(home: Path, who: str, reason: str, as_json: bool) -> None:
             f"{found['in_doubt']} lượt gửi sẽ được hỏi trước · deliveries are asked about first; "
             f"{found['parked']} chờ người xử lý · are parked"
         )
+        click.echo(
+            "Đăng nhập một lần: bí mật của hệ thống đã thay sau bản sao nay lại dùng được, hãy thay tất cả "
+            "(lienthong clients rotate ID --days 0) · sign-on: client secrets that were replaced since the copy are good again; rotate them all"
+        )

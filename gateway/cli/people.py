@@ -99,16 +99,16 @@ def show(person: str, home: Path, as_json: bool) -> None:
 def sign_out(person: str, session: str | None, who: str, reason: str, home: Path) -> None:
     """Kết thúc các phiên của một người, ở mọi hệ thống.
 
-    End a person's sessions, or one of them, everywhere: the clients are told within seconds, while a clock is running.
+    End a person's sessions, or one of them, everywhere, and what was granted there for use without him: the clients are told within
+    seconds, while a clock is running.
     """
     gateway = open_gateway(home)
     signon = _signon(gateway)
     with signon.office.store.write() as rows:
-        found = [row["id"] for row in signon.sessions.of_person(rows, person) if session in (None, row["id"])]
-        for number in found:
-            signon.sessions.end(rows, number, f"ended by an administrator: {reason}")
+        person = _id_of(signon, rows, person)
+        ended = signon.sessions.end_granted(rows, person, f"ended by an administrator: {reason}", session)
         signon.office.note(rows, "signed_out_by_admin", person=person, place="lienthong", detail=f"{who}: {reason}")
-    click.echo(f"{len(found)} phiên đã kết thúc · sessions ended")
+    click.echo(f"{ended} phiên đã kết thúc · sessions ended")
 
 
 @people.command(epilog="Ví dụ · Example:  lienthong people disable 3kd93kfj2 --reason 'nghỉ việc'")
@@ -123,10 +123,9 @@ def disable(person: str, who: str, reason: str, home: Path) -> None:
     gateway = open_gateway(home)
     signon = _signon(gateway)
     with signon.office.store.write() as rows:
-        if not rows.change("people", {"id": person}, disabled_at=gateway.now()):
-            raise _unknown(person)
-        for row in signon.sessions.of_person(rows, person):
-            signon.sessions.end(rows, row["id"], "disabled")
+        person = _id_of(signon, rows, person)
+        rows.change("people", {"id": person}, disabled_at=gateway.now())
+        signon.sessions.end_granted(rows, person, "disabled")
         signon.office.note(rows, "disabled", person=person, place="lienthong", detail=f"{who}: {reason}")
     click.echo(f"{person}: đã khóa · disabled")
 
@@ -143,8 +142,8 @@ def enable(person: str, who: str, reason: str, home: Path) -> None:
     gateway = open_gateway(home)
     signon = _signon(gateway)
     with signon.office.store.write() as rows:
-        if not rows.change("people", {"id": person}, disabled_at=None):
-            raise _unknown(person)
+        person = _id_of(signon, rows, person)
+        rows.change("people", {"id": person}, disabled_at=None)
         signon.office.note(rows, "enabled", person=person, place="lienthong", detail=f"{who}: {reason}")
     click.echo(f"{person}: đã mở · enabled")
 
@@ -158,6 +157,14 @@ def _signon(gateway: Gateway) -> Any:
             "không có config/signon.toml: đăng nhập một lần đang tắt · there is no config/signon.toml: the sign-on is off"
         )
     return signon
+
+
+def _id_of(signon: Any, rows: Any, person: str) -> str:
+    """Of an account that was merged: the person's who has it now. Raises `NotFound`."""
+    found = signon.people.get(rows, person)
+    if found is None:
+        raise _unknown(person)
+    return str(found.id)
 
 
 def _unknown(person: str) -> NotFound:

@@ -63,6 +63,7 @@ identifiers = _table(
     Column("person", Text, nullable=False, index=True),
     Column("masked", Text, nullable=False),
     Column("provider", Text, nullable=False),
+    Column("level", Integer, nullable=False),  # how sure that provider was: never found by one less sure
     Column("since", Instant, nullable=False),
 )
 
@@ -312,11 +313,14 @@ def note_admin(rows: SignOnRows, at: datetime, event: str, client: str, detail: 
 
 
 def forget_grants(connection: Connection, now: datetime) -> None:
-    """A copy that was put back knows what was spent or ended since as good: every session and everything granted ends, people sign in again."""
+    """A copy that was put back knows what was spent or ended since as good: every session and everything granted ends, people sign in again.
+    A signing key may have been stolen and replaced since: none of the copy's is good any more."""
     because = "the ledger is a restored copy"
     connection.execute(update(sessions).where(sessions.c.ended_at.is_(None)).values(ended_at=now, because=because))
     connection.execute(update(families).where(families.c.revoked_at.is_(None)).values(revoked_at=now, because=because))
     connection.execute(update(vouchers).where(vouchers.c.used_at.is_(None)).values(used_at=now))
+    gone = signing_keys.c.gone_at
+    connection.execute(update(signing_keys).where(gone.is_(None) | (gone > now)).values(gone_at=now))
 
 
 __all__ = ["SignOnLedger", "SignOnRows", "forget_grants", "note_admin"]

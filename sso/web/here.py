@@ -66,8 +66,10 @@ def parameters() -> dict[str, str]:
 
 
 def asked() -> Asked:
-    """A program's request, with its proof."""
-    return Asked(parameters(), request.headers.get("Authorization", ""), certificate(), place())
+    """A program's request, with its proof. Nothing of it is read when its place was refused too often. Raises `TooMany`, `OAuthError`."""
+    where = place()
+    signon().check_limits(where)
+    return Asked(parameters(), request.headers.get("Authorization", ""), certificate(), where)
 
 
 def place() -> Place:

@@ -58,6 +58,17 @@ _EVENTS = {
 EVERYBODY = ("citizens", "staff")
 
 
+_NO_FAULT = ("login_required", "consent_required", "access_denied")
+"""Right answers to right questions."""
+
+
+@pages.before_request
+def check_place() -> None:
+    """A place that was refused too often is shown no page, and fills no journal; the refusal has its style."""
+    if request.endpoint != "sso-pages.static":
+        signon().check_limits(place())
+
+
 # ── a client's request ──────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -132,7 +143,6 @@ def leave(secret: str, provider: str) -> Response:
 
 @pages.get("/sso/callback/<provider>")
 def arrive(provider: str) -> Response:
-    signon().check_limits(place())
     done = signon().signing.arrive(provider, parameters(), browser(), cookie(SESSION), place())
     if isinstance(done, Doubt):
         return go(f"/sso/link/{done.link}")
@@ -327,14 +337,14 @@ def static(name: str) -> Response:
 def _count_visit() -> None:
     """Each of these writes a row and may call a provider: from one address not without measure."""
     office, where = signon().office, place()
-    signon().check_limits(where)
     with office.store.write() as rows:
         count_try(rows, office.settings.limits.rule("address"), f"visit:{where.key}", office.now())
 
 
 @pages.errorhandler(Stopped)
 def on_stopped(error: Stopped) -> Response:
-    signon().refused("stopped", place(), "", f"{request.endpoint}: {error.because}")
+    blamed = error.status < 500  # above, it is the provider that fails
+    signon().refused("stopped", place(), "", f"{request.endpoint}: {error.because}", blamed)
     made = page("stopped", error.status, words=error.words, words_en=error.words_en)
     if error.retry_after:
         made.headers["Retry-After"] = str(error.retry_after)
@@ -348,7 +358,8 @@ def on_refused(error: OAuthError) -> Response:
 
 @pages.errorhandler(Declined)
 def on_declined(error: Declined) -> Response:
-    signon().refused("declined", place(), "", f"{error.client}: {error.because}")
+    blamed = error.answer.params["error"] not in _NO_FAULT
+    signon().refused("declined", place(), "", f"{error.client}: {error.because}", blamed)
     return send_answer(error.answer)
 
 

@@ -112,6 +112,13 @@ def _proven(given: Asked, public: bool = False) -> Client:
     return authenticate(signon().office, given, public)
 
 
+def _is_passed_on(error: OAuthError) -> bool:
+    """What a server that has proven itself was given by a browser: counted against it, anybody could lock its people out."""
+    client = signon().office.clients.get(error.client)
+    is_proven = client is not None and client.auth != "none"
+    return error.name == "invalid_token" or (error.name == "invalid_grant" and is_proven)
+
+
 def _token(given: Asked) -> str:
     if "token" not in given.form:
         raise OAuthError("invalid_request", "no token")
@@ -127,7 +134,8 @@ def _cached(response: Response) -> Response:
 def on_refused(error: OAuthError) -> Response:
     """What was wrong stands in the journal. The answer says no more than its registered word."""
     if error.name not in ("invalid_token", "insufficient_scope") or error.client:
-        signon().refused("refused", place(), error.client, f"{request.path}: {error.name}: {error.because}")
+        detail = f"{request.path}: {error.name}: {error.because}"
+        signon().refused("refused", place(), error.client, detail, blamed=not _is_passed_on(error))
     headers = {}
     if error.name in ("invalid_token", "insufficient_scope"):
         headers["WWW-Authenticate"] = f'Bearer error="{error.name}"'

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from gateway.ledger import open_ledger
-from gateway.ledger.signon import SignOnLedger
-from sso.keys import Keys
+from gateway.ledger.signon import SignOnLedger, forget_grants
+from sso.keys import BadToken, Keys
 from sso.vault import Vault
 from tests.conftest import Time
 
@@ -60,3 +62,24 @@ def test_two_processes_share_their_first_keys(ledger_url: str, time: Time) -> No
 
     assert two.verify(token, "JWT") == {"a": 1}
     assert all("d" not in key for key in two.published()["keys"])
+
+
+def test_after_a_copy_was_put_back_its_keys_are_good_no_longer_and_new_ones_are_made_once(
+    ledger_url: str, time: Time
+) -> None:
+    keys = make(ledger_url, time)
+    stolen = keys.sign({"a": 1}, "ES256", "at+jwt")
+    before = kids(keys)
+    time.move(hours=1)
+
+    with open_ledger(ledger_url).write() as connection:
+        forget_grants(connection, time())
+    keys.forget()
+
+    with pytest.raises(BadToken):
+        keys.verify(stolen, "at+jwt")
+    other = make(ledger_url, time)
+    assert other.verify(keys.sign({"a": 2}, "ES256", "at+jwt"), "at+jwt") == {"a": 2}
+    assert kids(keys) == kids(other)
+    assert len(kids(keys)) == 2
+    assert not before & kids(keys)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.sso.kit import BACK, Province
+from tests.conftest import Time
+from tests.door import fresh_ledger
+from tests.sso.kit import BACK, Province, open_province
 
 
 def now(province: Province, seconds: int) -> int:
@@ -155,3 +158,40 @@ def test_a_provider_that_does_not_ask_again_although_told_to_is_noticed(province
 
     assert province.sign_in(browser, prompt="login").status == 400
     assert "auth_time" in province.why()
+
+
+def test_a_provider_that_does_not_say_when_is_not_believed_when_a_fresh_sign_in_was_asked_for(
+    province: Province,
+) -> None:
+    province.spoil(claims={"auth_time": None})
+
+    assert province.sign_in(province.browser(), prompt="login", max_age="0").status == 400
+    assert "auth_time" in province.why()
+
+
+def test_a_provider_that_never_says_when_can_be_exempted(
+    tmp_path: Path, addresses: None, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def change(home: Path) -> None:
+        file = home / "config" / "signon.toml"
+        text = file.read_text(encoding="utf-8").replace("least = 2", 'least = 2\nauth_time = "if-given"')
+        file.write_text(text, encoding="utf-8")
+
+    with open_province(tmp_path, time, fresh_ledger(tmp_path), monkeypatch, change) as province:
+        province.spoil(claims={"auth_time": None})
+        assert "code" in province.sign_in(province.browser(), prompt="login").query
+
+
+@pytest.mark.parametrize(("told", "kept"), [(-36000, -36000), (30, 0)])
+def test_a_session_is_as_old_as_the_provider_says_and_never_of_the_future(
+    province: Province, told: int, kept: int
+) -> None:
+    province.spoil(claims={"auth_time": now(province, told)})
+    browser = province.browser()
+
+    answer = province.redeem(province.sign_in(browser).query["code"]).json
+
+    assert answer is not None
+    assert province.read_jwt(answer["id_token"])["auth_time"] == now(province, kept)
+    again = browser.get(province.ask(max_age="60")).url
+    assert again.startswith(BACK) == (kept == 0), "an old sign-in is not taken for a new one"
