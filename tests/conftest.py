@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,21 @@ from gateway.ledger.schema import upgrade
 from tests.brokers import Cluster, find_rabbitmq
 from tests.engines import PostgreSQL, find_postgresql
 from tests.house import ADDRESSES, House, plain_config
+
+
+@pytest.fixture(autouse=True)
+def closed_gateways() -> Iterator[None]:
+    """A gateway that a test or its command leaves open reads a database's clock for ever, and writes its log into another test's output."""
+    before = _clocks()
+    yield
+    left = _clocks() - before
+    for clock in left:
+        clock.join(timeout=1)  # one that is just being closed
+    assert not any(clock.is_alive() for clock in left), "a gateway was not closed"
+
+
+def _clocks() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name == "time"}
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,8 +103,8 @@ def _ask_all(home: Path, connections: bool, conservation: bool) -> Iterator[Answ
         except Misconfigured as wrong:
             yield Answer("Danh mục · code lists", False, str(wrong))
             return
-        yield from _ask_gateway(config, gateway, connections, conservation)
-        gateway.close()
+        with closing(gateway):
+            yield from _ask_gateway(config, gateway, connections, conservation)
 
 
 def _gateway(home: Path, config: Config, folder: Path) -> Gateway:

@@ -59,14 +59,16 @@ def read_config(home: Path) -> Config:
 
 
 def open_gateway(home: Path) -> Gateway:
-    """Everything, for a command that accepts, translates or calls a partner."""
+    """Everything, for a command that accepts, translates or calls a partner; closed when the command ends, however it ends."""
     from gateway.flow.gateway import Gateway
     from gateway.signals import keep_stdout_clean
 
     keep_stdout_clean()
     config = read_config(home)
     _must_exist(config)
-    return Gateway(home, config=config)
+    gateway = Gateway(home, config=config)
+    click.get_current_context().call_on_close(gateway.close)
+    return gateway
 
 
 def open_books(home: Path) -> Ledger:
@@ -79,6 +81,7 @@ def open_books(home: Path) -> Ledger:
     config = read_config(home)
     _must_exist(config)
     ledger = open_ledger(config.settings.ledger_url)
+    click.get_current_context().call_on_close(ledger.close)
     require_schema(ledger)
     return ledger
 

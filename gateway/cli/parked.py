@@ -130,7 +130,6 @@ def retry(deliveries: Sequence[int], home: Path, absent: bool, who: str, reason:
         with gateway.ledger.write() as connection:
             to = people.retry(connection, delivery, who=who, reason=reason, now=gateway.now(), absent=absent)
         _ring(gateway, delivery, to, "sẽ được gửi lại · will be sent again")
-    gateway.close()
 
 
 @parked.command(epilog='Ví dụ · Example:  lienthong parked edit 17 --file sửa.json --reason "tên đơn vị sai"')
@@ -166,7 +165,6 @@ def edit(delivery: int, home: Path, file: Path | None, who: str, reason: str) ->
     with gateway.ledger.write() as connection:
         to = people.edit(connection, delivery, after, who=who, reason=reason, now=gateway.now())
     _ring(gateway, delivery, to, "sẽ được gửi với nội dung đã sửa · will be sent as edited")
-    gateway.close()
 
 
 @parked.command(epilog='Ví dụ · Example:  lienthong parked arrived 17 --reason "bưu điện xác nhận qua điện thoại"')
@@ -185,7 +183,6 @@ def arrived(deliveries: Sequence[int], home: Path, who: str, reason: str) -> Non
         with gateway.ledger.write() as connection:
             to = people.arrived(connection, delivery, who=who, reason=reason, now=gateway.now())
         _ring(gateway, delivery, to, "đối tác đã có; làn đi tiếp · the partner has it; the lane goes on")
-    gateway.close()
 
 
 @parked.command(epilog='Ví dụ · Example:  lienthong parked discard 17 --reason "hồ sơ nhập thử"')
@@ -204,7 +201,6 @@ def discard(deliveries: Sequence[int], home: Path, who: str, reason: str) -> Non
         with gateway.ledger.write() as connection:
             to = people.discard(connection, delivery, who=who, reason=reason, now=gateway.now())
         _ring(gateway, delivery, to, "đã bỏ; làn đi tiếp · discarded; the lane goes on")
-    gateway.close()
 
 
 def _ring(gateway: Gateway, delivery: int, to: str, words: str) -> None:

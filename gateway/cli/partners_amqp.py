@@ -151,4 +151,3 @@ def _note(ledger: Ledger, who: str, act: str, partner: str) -> None:
         note_act(
             connection, at=utc_now(), who=who, act=act, subject=f"partner {partner}", reason="lienthong partners amqp"
         )
-    ledger.close()

@@ -39,7 +39,6 @@ def send(file: Path, partner: str, home: Path, as_json: bool) -> None:
         )
     submissions = _read(file)
     results = Acceptance(gateway, row).many(submissions)
-    gateway.close()
     told = [_told(s, r) for s, r in zip(submissions, results, strict=True)]
     if as_json:
         print_json(told)
