@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 
 import click
 
@@ -205,6 +207,50 @@ def sso(calls: int, connections: int, as_json: bool) -> None:
         print(f"{figure['name']:>34}  {figure['rate']:>8,.0f}/s  {figure['cpu']:.2f} CPU s / 1,000")
     for name, ratio in result["ratios"].items():
         print(f"{name:>48}  {ratio:.2f}")
+
+
+@bench.command()
+@click.option(
+    "--messages",
+    default=1_000_000,
+    show_default=True,
+    type=click.IntRange(400, 20_000_000),
+    help="Bản tin trong sổ cái · messages in the ledger.",
+)
+@as_json_
+def statistics(messages: int, as_json: bool) -> None:
+    """Thống kê trên sổ cái lớn, SQLite và PostgreSQL.
+
+    Statistics over a large ledger on both engines, against one plain reading of its status rows. Example: lienthong bench statistics
+    """
+    from bench.statistics import Bench
+
+    result = Bench(messages).run()
+    if as_json:
+        print(json.dumps(result, indent=1))
+        return
+    for row in result:
+        print(
+            f"{row['engine']:>12}  {row['question']:<32}  {row['seconds']:>8.2f} s  {row['cpu']:>8.2f} CPU s  {row['ratio']:>6.2f} × floor"
+        )
+
+
+@bench.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--ledger", default="", metavar="URL", help="Sổ cái trống (mặc định: SQLite tạm) · an empty ledger to use."
+)
+@as_json_
+def scenario(file: Path, ledger: str, as_json: bool) -> None:
+    """Chạy lại một kịch bản có số liệu đã công bố qua cả cổng và các hệ thống mô phỏng, rồi so từng con số.
+
+    A published half-year, its people invented, through the whole gateway and its twins; then every published figure beside ours. Exit code 1
+    when one differs. Example: lienthong bench scenario bench/scenarios/ha-giang-2019.toml
+    """
+    from bench.figures import read_scenario
+    from bench.outcome import play
+
+    sys.exit(play(read_scenario(file), file, ledger, as_json))
 
 
 if __name__ == "__main__":

@@ -146,6 +146,28 @@ class Compared(Section):
     at: time = time(2, 30)
 
 
+class Reconcile(Section):
+    """How a partner's truth is compared with ours, and what is done about a difference: docs/reconciliation.md.
+
+    `mode`: ``show`` what differs, heal it once a person has said ``approve``, or ``heal`` it. A difference counts when `sure` answers in a
+    row say so, `again_seconds` apart. A round over all unfinished dossiers begins every `every_seconds`; one that was told something less
+    than `after_seconds` ago waits. At `at`, Vietnam's time, those of the last `days` are asked about, and the day's minutes are written.
+    """
+
+    mode: Literal["off", "show", "approve", "heal"] = "off"
+    every_seconds: Seconds = 600
+    after_seconds: Seconds = 60
+    again_seconds: Seconds = 120
+    sure: int = Field(default=2, ge=1, le=10)
+    rate: float = Field(default=5, gt=0, le=1000, description="most questions a second")
+    superseded: Literal["kept", "compacted"] = Field(
+        default="kept", description="steps that were overtaken: told again with the rest, or left out"
+    )
+    most: int = Field(default=50, ge=1, description="open differences from which on nothing is healed without a person")
+    at: time = time(1, 30)
+    days: int = Field(default=30, ge=1, le=3660)
+
+
 class PartnerFile(Section):
     """partners/<id>.toml, before its connector has checked `settings`."""
 
@@ -172,6 +194,7 @@ class PartnerFile(Section):
     amqp: Amqp = Amqp()
     soap: Soap = Soap()
     catalogue: Compared = Compared()
+    reconcile: Reconcile = Reconcile()
 
 
 class Facts(Protocol):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -113,6 +113,66 @@ class Together(Outbound, Protocol):
         """One result for each parcel, in order. None of them is in doubt."""
 
 
+@dataclass(frozen=True, slots=True)
+class Heal:
+    """What a partner's protocol has for mending, by the names of its documents.
+
+    `status`: those that set a dossier as it stands, and may be repeated. `step`: those that add one step to its history, once. `anew`: the
+    first may found a dossier that the partner does not have. Where both are empty, only a person can mend anything.
+    """
+
+    status: Sequence[str] = ()
+    step: Sequence[str] = ()
+    anew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a dossier stands at a partner, by its own answer.
+
+    `theirs` is its own word for the status and `statuses` are those of ours that it may mean: none where no table knows the word, None where
+    the partner tells no status of ours at all. `since`, if it says so. `lacking` are the keys of the parcels that left no trace there; None
+    where it shows no traces. `answer` is an excerpt, kept as the evidence.
+    """
+
+    there: bool
+    theirs: str | None = None
+    statuses: Sequence[int] | None = None
+    since: datetime | None = None
+    lacking: Sequence[str] | None = None
+    heal: Heal = Heal()
+    answer: str = ""
+
+
+class Telling(Outbound, Protocol):
+    """An outbound whose partner can be asked how a dossier stands."""
+
+    def state(self, told: Sequence[Parcel]) -> Standing:
+        """How the dossier stands of which the partner took `told`, oldest first, never empty. Changes nothing there.
+
+        Raises a `DeliveryError` when the question failed: then nothing is known.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class DayCount:
+    """A partner's dossiers of one day (the day in their code): how many, and `gateway.canonical.counting.digest_of` over their statuses."""
+
+    day: date
+    count: int
+    digest: str
+
+
+class Counting(Outbound, Protocol):
+    """An outbound whose partner can tell whole days, and so also what it has and the gateway does not."""
+
+    def days(self, since: date, until: date) -> Sequence[DayCount]:
+        """The days from `since` to `until` that have any dossier. Raises a `DeliveryError`."""
+
+    def list_day(self, day: date) -> Mapping[str, int]:
+        """The dossiers of one day, with their status in our codes. Raises a `DeliveryError`."""
+
+
 # ── inbound ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -137,7 +197,10 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The receipt the sender gets: stored and routed. `repeated`: it was accepted before, this is the first receipt again."""
+    """The receipt the sender gets: stored and routed. `repeated`: it was accepted before, this is the first receipt again.
+
+    `warnings`: what the dossier as it stands would lose by the national index and its sender can still mend, as JSON.
+    """
 
     id: str
     source: str
@@ -148,6 +211,7 @@ class Accepted:
     destinations: Sequence[str]
     held: str | None = None
     repeated: bool = False
+    warnings: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from connectors.mapi.client import Client, Done
 from connectors.mapi.settings import Settings
 from gateway.errors import AskFirst, DeliveryError, Rejected
-from gateway.ports import RESTORED, Found, Health, Parcel, Receipt
+from gateway.ports import RESTORED, Found, Heal, Health, Parcel, Receipt, Standing
+
+STATUSES: Mapping[str, Sequence[int]] = {
+    row["theirs"]: (row["ours"],)
+    for row in tomllib.loads((Path(__file__).parent / "statuses.toml").read_text(encoding="utf-8"))["status"]
+}
 
 # The order of the calls. The dossier first: the portal refuses progress of a dossier it does not have.
 STEPS = ("dossier", "progress", "portal_status")
@@ -17,6 +26,11 @@ STEPS = ("dossier", "progress", "portal_status")
 # under the first names.
 _ROW = ("ThoiDiemXuLy", "TrangThai", "NoiDungXuLy")
 _ROW_OF = {"progress": _ROW, "portal_status": ("NgayXuLy", "TrangThai", "NoiDung")}
+
+# An update sets the dossier as it stands and may be repeated; a row is added each time. A dossier born on the portal is founded by nobody
+# else, and its status goes with a row.
+_OURS = Heal(status=("dossier",), step=("progress",), anew=True)
+_PORTAL_BORN = Heal(step=("portal_status",))
 
 
 class MapiOutbound:
@@ -73,6 +87,32 @@ class MapiOutbound:
         if RESTORED in parcel.steps:
             return self._find_restored(parcel, pending, held)
         return Found.ABSENT if pending[0] == "dossier" else self._find_row(pending[0], document, held)
+
+    def state(self, told: Sequence[Parcel]) -> Standing:
+        """Ask TraCuuHoSo. A row counts as lacking when fewer are there than were sent with its moment and status.
+
+        A dossier born on the portal shows the reduced codes: what one means is what it was told with.
+        """
+        born_there = told[0].message.type != "DossierSubmitted" or told[0].documents.get("dossier") is None
+        held = [
+            item
+            for item in self._client.look_up(told[0].message.dossier)
+            if item.get("MaHoSo") == told[0].message.dossier
+        ]
+        heal = _PORTAL_BORN if born_there else _OURS
+        if not held:
+            return Standing(there=False, heal=heal)
+        theirs = held[0].get("TrangThaiHoSo")
+        word = theirs if isinstance(theirs, str) else None
+        rows = held[0].get(self._progress_key)
+        return Standing(
+            there=True,
+            theirs=word,
+            statuses=_meanings(word, told) if born_there else STATUSES.get(word or "", ()),
+            lacking=_lacking(told, rows) if isinstance(rows, list) else None,
+            heal=heal,
+            answer=json.dumps(held[0], ensure_ascii=False)[:2000],
+        )
 
     def check(self) -> Sequence[Health]:
         """Log in anew, and read the shared catalogue."""
@@ -171,6 +211,29 @@ class MapiOutbound:
 
     def _count_procedures(self) -> str:
         return f"{len(self._client.procedures())} thủ tục · procedures"
+
+
+def _meanings(word: str | None, told: Sequence[Parcel]) -> Sequence[int]:
+    """The statuses that were told by this reduced code."""
+    documents = [(parcel.documents.get("portal_status"), parcel.message.body) for parcel in told]
+    found = [body["status"] for document, body in documents if document is not None and document["TrangThai"] == word]
+    return list(dict.fromkeys(found)) or STATUSES.get(word or "", ())
+
+
+def _lacking(told: Sequence[Parcel], rows: Sequence[Any]) -> list[str]:
+    """The keys of those whose row is not there. Of two alike that were sent, two must be there; its words may have been put otherwise."""
+    there = Counter(tuple(row.get(field) for field in _ROW[:2]) for row in rows if isinstance(row, dict))
+    found = []
+    for parcel in told:
+        for name in _ROW_OF:
+            document = parcel.documents.get(name)
+            if document is None:
+                continue
+            row = tuple(document[field] for field in _ROW_OF[name][:2])
+            if not there[row]:
+                found.append(parcel.key)
+            there[row] -= 1
+    return found
 
 
 def _wanted(parcel: Parcel) -> list[str]:

@@ -107,7 +107,8 @@ class PortalTwin(Twin):
 
     def act(self, order: Mapping[str, Any]) -> Any:
         """Call us, as the portal does: {"lookup": {url, key, masohoso}} or {"send_ttkm": {url, key, body}}. Or publish
-        another catalogue: {"publish": {MaTTHC: {TenTTHC, MaLinhVuc, TenLinhVuc}}}.
+        another catalogue: {"publish": {MaTTHC: {TenTTHC, MaLinhVuc, TenLinhVuc}}}. Or let somebody's hand into its book, for a difference
+        to be found: {"plant": {MaHoSo, and "forget": true | "TrangThaiHoSo": code | "drop": number of a progress row, from 0}}.
 
         Gives {"http": status, "answer": …}. A notice sent is a dossier born on the portal: it may then be
         told its status.
@@ -116,6 +117,8 @@ class PortalTwin(Twin):
             case {"publish": dict(catalogue)}:
                 self._catalogue = catalogue
                 return {"procedures": len(catalogue)}
+            case {"plant": {"MaHoSo": str(code), **how}} if code in self._dossiers:
+                return self._plant(code, {str(name): value for name, value in how.items()})
             case {"lookup": {"url": url, "masohoso": code, **more}}:
                 body = {"madonvi": self._madonvi, "service": "TraCuuHoSo", "masohoso": code}
             case {"send_ttkm": {"url": url, "body": body, **more}}:
@@ -125,7 +128,7 @@ class PortalTwin(Twin):
                     )
             case _:
                 raise ValueError(
-                    "the portal knows: lookup {url, key, masohoso}, send_ttkm {url, key, body}, publish {MaTTHC: …}"
+                    "the portal knows: lookup {url, key, masohoso}, send_ttkm {url, key, body}, publish {MaTTHC: …}, plant {MaHoSo, …}"
                 )
         key = more.get("key")
         reply = Http(base_url=url).call(
@@ -136,6 +139,19 @@ class PortalTwin(Twin):
         except ValueError:
             said = reply.excerpt()
         return {"http": reply.status, "answer": said}
+
+    def _plant(self, code: str, how: Mapping[str, Any]) -> dict[str, Any]:
+        dossier = self._dossiers[code]
+        match dict(how):
+            case {"forget": True}:
+                del self._dossiers[code]
+            case {"TrangThaiHoSo": str(status)}:
+                dossier["fields"] = {**dossier["fields"], "TrangThaiHoSo": status}
+            case {"drop": int(number)}:
+                del dossier["progress"][number]
+            case _:
+                raise ValueError("plant wants forget, TrangThaiHoSo or drop")
+        return {"planted": code}
 
     def expire(self) -> None:
         self._sessions.clear()

@@ -17,12 +17,13 @@ FOLDER = Path(__file__).parent
 
 def outbound(partner: Partner) -> Outbound:
     from connectors.one_stop_rest.client import Client
-    from connectors.one_stop_rest.outbound import OneStop
+    from connectors.one_stop_rest.outbound import CountingOneStop, OneStop
     from gateway.outcomes import Outcomes
 
     if not isinstance(partner.settings, Settings):
         raise TypeError(f"{partner.id}: settings of another connector")
-    return OneStop(Client(partner.settings), Outcomes.load(FOLDER / "outcomes.toml"))
+    kind = CountingOneStop if partner.settings.days else OneStop
+    return kind(Client(partner.settings), Outcomes.load(FOLDER / "outcomes.toml"))
 
 
 def simulator(settings: Mapping[str, Any]) -> OneStopTwin:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 from urllib.parse import quote
 
@@ -33,6 +34,14 @@ class Client:
     def get(self, key: str) -> Reply:
         """Their receipt for the message of that key."""
         return self._http.call("GET", f"/messages/{quote(key, safe='')}")
+
+    def days(self, since: date, until: date) -> Reply:
+        """How many dossiers they have of each day."""
+        return self._http.call("GET", f"/days?since={since}&until={until}")
+
+    def day(self, day: date) -> Reply:
+        """Their dossiers of one day."""
+        return self._http.call("GET", f"/days/{day}")
 
     def health(self) -> Reply:
         return self._http.call("GET", "/health")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from connectors.one_stop_rest.client import Client
 from gateway.errors import DeliveryError, TryLater, Unclassified
 from gateway.http import Reply
 from gateway.outcomes import Outcomes
-from gateway.ports import Found, Health, Parcel, Receipt
+from gateway.ports import DayCount, Found, Heal, Health, Parcel, Receipt, Standing
+
+_AGAIN = Heal(step=("message",))  # the whole message, under the key that it had: what they have already they know again
 
 
 class OneStop:
@@ -35,6 +38,18 @@ class OneStop:
             return Found.ABSENT
         raise TryLater(f"find: HTTP {reply.status}", code=str(reply.status), answer=reply.excerpt())
 
+    def state(self, told: Sequence[Parcel]) -> Standing:
+        """Their receipts, asked for from the newest message back to the first that they have: one put back from an older copy lost the newest.
+
+        Receipts tell of messages, not of a status.
+        """
+        lacking: list[str] = []
+        for parcel in reversed(told):
+            if self.find(parcel) is Found.ARRIVED:
+                break
+            lacking.append(parcel.key)
+        return Standing(there=True, lacking=lacking, heal=_AGAIN)
+
     def check(self) -> Sequence[Health]:
         question = (
             "Hệ thống một cửa có nhận tài khoản của cổng không? · Is the one-stop system there, and does it know us?"
@@ -44,6 +59,33 @@ class OneStop:
         except DeliveryError as fault:
             return [Health(question, False, fault.reason)]
         return [Health(question, reply.status == 200, f"HTTP {reply.status}")]
+
+
+class CountingOneStop(OneStop):
+    """One that tells whole days too."""
+
+    def days(self, since: date, until: date) -> Sequence[DayCount]:
+        rows = self._rows("days", self._client.days(since, until), "days")
+        try:
+            return [DayCount(date.fromisoformat(r["day"]), int(r["count"]), str(r["digest"])) for r in rows]
+        except (KeyError, TypeError, ValueError) as error:
+            raise Unclassified(f"days: {type(error).__name__}", code="days-shape") from error
+
+    def list_day(self, day: date) -> Mapping[str, int]:
+        rows = self._rows("day", self._client.day(day), "dossiers")
+        try:
+            return {str(r["dossier"]): int(r["status"]) for r in rows}
+        except (KeyError, TypeError, ValueError) as error:
+            raise Unclassified(f"day: {type(error).__name__}", code="days-shape") from error
+
+    def _rows(self, call: str, reply: Reply, name: str) -> Sequence[Any]:
+        answer = _read(reply)
+        if reply.status != 200 or answer is None:
+            raise TryLater(f"{call}: HTTP {reply.status}", code=str(reply.status), answer=reply.excerpt())
+        rows = answer.get(name)
+        if not isinstance(rows, list):
+            raise Unclassified(f"{call}: no list {name}", code="days-shape", answer=reply.excerpt())
+        return rows
 
 
 def settle(outcomes: Outcomes, reply: Reply, *, again: bool = False) -> Receipt:

@@ -8,14 +8,17 @@ from typing import Any
 from pydantic import ValidationError
 
 from gateway.canonical import any_message
+from gateway.canonical.counting import day_of, digest_of
 from gateway.canonical.faults import faults_of
 from gateway.simulation import Request, Response, Twin
 
 
 class OneStopTwin(Twin):
-    """Addresses: POST /messages, GET /messages/{key}, GET /health, all with ``Authorization: Bearer <key>``.
+    """Addresses: POST /messages, GET /messages/{key}, GET /health, GET /days?since=&until=, GET /days/{day}, all with
+    ``Authorization: Bearer <key>``.
 
-    `settings`: key (an invented one by default). Acts: ``{"knows": [dossier codes]}``: dossiers it filed itself.
+    `settings`: key (an invented one by default). Acts: ``{"knows": [dossier codes]}``: dossiers it filed itself;
+    ``{"stands": {code: status}}``: where dossiers stand in its own book, which /days tells of.
     """
 
     name = "one_stop_rest"
@@ -29,6 +32,7 @@ class OneStopTwin(Twin):
         self._receipts: dict[str, dict[str, Any]] = {}
         self._messages: dict[str, list[dict[str, Any]]] = {}
         self._repeats: list[str] = []
+        self._stands: dict[str, int] = {}
 
     def answer(self, request: Request) -> Response:
         if request.headers.get("authorization") != self._bearer:
@@ -40,7 +44,26 @@ class OneStopTwin(Twin):
         if request.method == "GET" and request.path.startswith("/messages/"):
             receipt = self._receipts.get(request.path.removeprefix("/messages/"))
             return Response(body=receipt) if receipt else _problem(404, "Không có bản tin này")
+        if request.method == "GET" and (request.path == "/days" or request.path.startswith("/days/")):
+            return self._tell_days(request)
         return Response(404, "404 page not found")
+
+    def _tell_days(self, request: Request) -> Response:
+        days: dict[str, dict[str, int]] = {}
+        for code, status in self._stands.items():
+            days.setdefault(str(day_of(code)), {})[code] = status
+        if request.path != "/days":
+            rows = days.get(request.path.removeprefix("/days/"), {})
+            return Response(body={"dossiers": [{"dossier": c, "status": s} for c, s in sorted(rows.items())]})
+        since, until = request.query.get("since", ""), request.query.get("until", "")
+        if not (since and until):
+            return _problem(400, "Thiếu since hoặc until")
+        told = [
+            {"day": day, "count": len(rows), "digest": digest_of(rows)}
+            for day, rows in sorted(days.items())
+            if since <= day <= until
+        ]
+        return Response(body={"days": told})
 
     def _take(self, request: Request) -> Response:
         key = request.headers.get("idempotency-key", "")
@@ -80,6 +103,9 @@ class OneStopTwin(Twin):
             case {"knows": list(codes)} if all(isinstance(code, str) for code in codes):
                 self._known.update(codes)
                 return len(self._known)
+            case {"stands": dict(stands)} if all(isinstance(s, int) for s in stands.values()):
+                self._stands.update(stands)
+                return len(self._stands)
         return super().act(order)
 
     def book(self) -> dict[str, Any]:

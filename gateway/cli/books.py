@@ -73,6 +73,10 @@ def _sequence(place: str, wanted: Sequence[Any], held: Sequence[Any], perhaps: S
 
 def _portal(rows: Sequence[Any], book: Book) -> Iterator[str]:
     there = dict(book["dossiers"])
+    synced: dict[str, list[str]] = {}
+    for effect in book["effects"]:
+        if effect["kind"] in ("create", "update"):
+            synced.setdefault(effect["MaHoSo"], []).append(effect["status"])
     for dossier, delivered, doubtful in _lanes(rows):
         held = there.pop(dossier, None)
         if held is None:
@@ -80,33 +84,32 @@ def _portal(rows: Sequence[Any], book: Book) -> Iterator[str]:
                 yield f"portal {dossier}: thiếu cả hồ sơ · the dossier is missing"
             continue
         born_there = (delivered and delivered[0].origin == "portal") or held["origin"] == "portal"
-        yield from (_told_back if born_there else _synchronised)(f"portal {dossier}", delivered, doubtful, held, book)
+        place = f"portal {dossier}"
+        if born_there:
+            yield from _told_back(place, delivered, doubtful, held)
+        else:
+            yield from _synchronised(place, delivered, doubtful, held, synced.get(dossier, []))
     for dossier, held in there.items():
         if held["origin"] != "portal":
             yield f"portal {dossier}: có hồ sơ mà cổng không gửi · holds a dossier that the ledger never sent"
 
 
 def _synchronised(
-    place: str, delivered: Sequence[Any], doubtful: Sequence[Any], held: Book, book: Book
+    place: str, delivered: Sequence[Any], doubtful: Sequence[Any], held: Book, told: Sequence[str]
 ) -> Iterator[str]:
-    """A dossier of ours: created once, its progress rows each once and in order, its status the newest told."""
+    """A dossier of ours: created once, its progress rows each once and in order, its status the newest told. `told`: of each sync."""
     if held["creates"] != 1:
         yield f"{place}: tạo · created {held['creates']} times"
     if held["creates"] + held["updates"] < len(delivered):
         yield f"{place}: {held['creates'] + held['updates']} lần đồng bộ, phải ít nhất · syncs, at least {len(delivered)}"
     rows = [(row["ThoiDiemXuLy"], row["TrangThai"], row["NoiDungXuLy"]) for row in held["progress"]]
     yield from _sequence(place, _steps(delivered), rows, _steps(doubtful))
-    told = [
-        e["status"]
-        for e in book["effects"]
-        if e["MaHoSo"] == held["fields"]["MaHoSo"] and e["kind"] in ("create", "update")
-    ]
     ways = [_way(delivered), _way([*delivered, *doubtful[:1]])]
     if [status for status, _ in groupby(told)] not in ways:
         yield f"{place}: trạng thái đi · statuses went {told}, phải là · should be {ways[0]}"
 
 
-def _told_back(place: str, delivered: Sequence[Any], doubtful: Sequence[Any], held: Book, book: Book) -> Iterator[str]:
+def _told_back(place: str, delivered: Sequence[Any], doubtful: Sequence[Any], held: Book) -> Iterator[str]:
     """A dossier born on the portal: each status told back once, in order."""
     rows = [(row["NgayXuLy"], row["NoiDung"]) for row in held["statuses"]]
     yield from _sequence(

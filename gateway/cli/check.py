@@ -123,6 +123,7 @@ def _ask_gateway(config: Config, gateway: Gateway, connections: bool, conservati
     yield Answer(
         "Danh mục · code lists", True, ", ".join(sorted(p.stem for p in (config.folder / "codelists").glob("*.csv")))
     )
+    yield _check_index(config, gateway)
     yield from _one_by_one("Kết nối · connectors", lambda: _check_connectors(gateway))
     yield from _check_broker(gateway)
     yield from _check_signon(gateway)
@@ -130,6 +131,20 @@ def _ask_gateway(config: Config, gateway: Gateway, connections: bool, conservati
         yield from _check_connections(gateway)
     if conservation:
         yield from _check_conservation(gateway)
+
+
+def _check_index(config: Config, gateway: Gateway) -> Answer:
+    about, kpi = "Bộ chỉ số 766 · national index", gateway.kpi
+    strange = [partner for partner in kpi.partners if partner not in config.partners]
+    if strange:
+        return Answer(
+            about, False, f"config/kpi.toml: partners: không có đối tác · no such partner: {', '.join(strange)}"
+        )
+    try:
+        truths = sum(map(len, gateway.truths.values()))
+    except Misconfigured as wrong:
+        return Answer(about, False, str(wrong))
+    return Answer(about, True, f"{len(kpi.index.rule)} quy tắc, {truths} sự thật · rules, truths")
 
 
 def _one_by_one(about: str, ask: Callable[[], Iterator[str]]) -> Iterator[Answer]:
@@ -230,10 +245,23 @@ def _check_connectors(gateway: Gateway) -> Iterator[str]:
                     f"config/partners/{name}.toml: mappings.{kind}: {', '.join(sorted(strange))}: kết nối {partner.connector} không có tài liệu này; "
                     f"có · the connector has no such document; known: {', '.join(known_here) or '–'}"
                 )
+    yield from _check_reconcile(gateway)
     try:
         prove(gateway, lambda name: OpenDesk(gateway, gateway.config.partners[name]))
     except Misconfigured as wrong:
         yield from str(wrong).splitlines()
+
+
+def _check_reconcile(gateway: Gateway) -> Iterator[str]:
+    """Who is to be asked can be asked."""
+    from gateway.flow.reconcile import can_tell
+
+    for name, row in gateway.config.partners.items():
+        if row.reconcile.mode != "off" and not can_tell(gateway, name):
+            yield (
+                f'config/partners/{name}.toml: reconcile: kết nối {row.connector} không hỏi được hồ sơ đang ở đâu, đặt mode = "off" · '
+                "the connector cannot ask how a dossier stands"
+            )
 
 
 def _check_leg(gateway: Gateway, name: str, route: str, types: list[str]) -> Iterator[str]:

@@ -39,10 +39,22 @@ def mask_of(ledger: Ledger, dossier: str, *, off: bool = False) -> Mask:
         return Mask([one.body for one in history(connection, dossier, 1 << 62)], off=off)
 
 
+def documents_of(gateway: Gateway, destination: str, message_id: str) -> dict[str, Any]:
+    """What the mappings make of a message for this destination. Raises `NotFound`, and `Refused` when it cannot be translated."""
+    from gateway.flow.retell import narrow
+    from gateway.ledger.messages import message_by_id, read_message
+
+    message, view = view_of(gateway, message_id)
+    with gateway.ledger.read() as connection:
+        head = read_message(message_by_id(connection, message_id))
+    return narrow(gateway.documents(destination, message, view), head)
+
+
 def view_of(gateway: Gateway, message_id: str) -> tuple[Message, dict[str, Any]]:
-    """A message and the view that its mappings read. Raises `NotFound`."""
+    """A message and the view that its mappings read; of a retelling those of the message that is told again. Raises `NotFound`."""
     from gateway.dossiers.view import build_view
-    from gateway.ledger.messages import history, message_by_id, read_message
+    from gateway.flow.retell import resolve
+    from gateway.ledger.messages import histories, message_by_id, read_message
 
     with gateway.ledger.read() as connection:
         row = message_by_id(connection, message_id)
@@ -50,6 +62,6 @@ def view_of(gateway: Gateway, message_id: str) -> tuple[Message, dict[str, Any]]
             raise NotFound(
                 [Fault("", "unknown-message", f"không có bản tin {message_id}", f"there is no message {message_id}")]
             )
-        message = read_message(row)
-        earlier = history(connection, message.dossier, message.seq)
-    return message, build_view(message, earlier, gateway.link)
+        told = histories(connection, [row.dossier])[row.dossier]
+    said = resolve(read_message(row), told)
+    return said.message, build_view(said.message, said.earlier, gateway.link, said.later)

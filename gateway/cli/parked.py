@@ -210,13 +210,12 @@ def _ring(gateway: Gateway, delivery: int, to: str, words: str) -> None:
 
 def _documents(gateway: Gateway, row: Any) -> dict[str, Any]:
     """What would be sent: a person's documents if there are any, else the mapping's. Raises `Refused` when it cannot be translated."""
-    from gateway.cli.looking import view_of
+    from gateway.cli.looking import documents_of
 
     if row.edited:
         edited: dict[str, Any] = json.loads(row.edited)
         return edited
-    message, view = view_of(gateway, row.message)
-    return gateway.documents(row.destination, message, view)
+    return documents_of(gateway, row.destination, row.message)
 
 
 def _print_documents(gateway: Gateway, row: Any, mask: Mask) -> None:

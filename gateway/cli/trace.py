@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from gateway.errors import Fault, NotFound
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from gateway.config import Config
     from gateway.ledger import Ledger
 
 
@@ -25,22 +27,28 @@ def trace(dossier: str, home: Path, as_json: bool) -> None:
 
     Everything about one dossier: who said what and when, to whom it went and with what result, and what each system believes now.
     """
+    from gateway.cli.lint import losses_of, show_losses
     from gateway.cli.show import print_json
 
-    found = gather(open_books(home), dossier)
+    config = read_config(home)
+    found = gather(open_books(home), dossier, config)
     if as_json:
         print_json(found)
         return
-    names = {row.code: row.name for row in read_config(home).statuses.values()}
+    names = {row.code: row.name for row in config.statuses.values()}
     _show_dossier(found, names)
     _show_messages(found, names)
+    show_losses("Mất điểm theo Bộ chỉ số 766 · Points lost by the national index", losses_of(found["kpi"]))
     _show_acts(found)
 
 
-def gather(ledger: Ledger, code: str) -> dict[str, Any]:
+def gather(ledger: Ledger, code: str, config: Config) -> dict[str, Any]:
     """The dossier, its beliefs, and its messages with their deliveries and what people did to them. Raises `NotFound`."""
+    from gateway.cli.lint import lint_kept
     from gateway.cli.show import mapping
-    from gateway.ledger import queries, standing
+    from gateway.dossiers.beliefs import lay_out
+    from gateway.ledger import believing, queries, standing
+    from gateway.message import utc_now
 
     with ledger.read() as connection:
         row = standing.dossier(connection, code)
@@ -51,12 +59,15 @@ def gather(ledger: Ledger, code: str) -> dict[str, Any]:
                 [Fault("", "unknown-dossier", f"cổng không có hồ sơ {code}", f"the gateway knows no dossier {code}")]
             )
         gone = [mapping(d, "steps", "edited") for d in standing.deliveries_of(connection, code=code)]
+        material = believing.gather(connection, code)
+        sources = [m.source for m in told if m.held]
+        sides = lay_out(material, row.status, sources, config, utc_now()) if row is not None else []
         acts = standing.acts_on(
             connection, [f"delivery {d['id']}" for d in gone] + [f"message {m.id}" for m in told] + [f"dossier {code}"]
         )
         return {
             "dossier": mapping(row) if row is not None else None,
-            "beliefs": [mapping(b) for b in queries.beliefs_of(connection, code)],
+            "beliefs": [asdict(side) for side in sides],
             "messages": [
                 {
                     **mapping(m),
@@ -66,6 +77,7 @@ def gather(ledger: Ledger, code: str) -> dict[str, Any]:
                 for m in told
             ],
             "acts": [mapping(a, "detail") for a in acts],
+            "kpi": [loss.as_json() for loss in lint_kept(connection, code, config, utc_now())],
         }
 
 
@@ -85,15 +97,38 @@ def _show_dossier(found: dict[str, Any], names: dict[int, str]) -> None:
         )
     table(
         "Ai tin gì · Who believes what",
-        ("Hệ thống", "Trạng thái", "Từ lúc", "Vì", "!Bản tin làm chứng"),
+        ("Hệ thống", "Trạng thái", "!Từ lúc", "Vì", "Bản tin làm chứng", "Tiếp theo"),
         [
-            (b["system"], f"{b['status']} {names[b['status']]}", b["since"], HOW[b["how"]], b["message"])
+            (b["system"], _believed(b, names), b["since"], _sure(b), b["message"], _next(b["next"]))
             for b in found["beliefs"]
         ],
     )
 
 
-HOW = {"said": "tự nói · said it", "accepted": "đã nhận · was told", "confirmed": "đã xác nhận · confirmed"}
+def _believed(belief: dict[str, Any], names: dict[int, str]) -> Text:
+    """Its status, or its own word for it; ⚠ where it is not the dossier's."""
+    from rich.text import Text
+
+    status = belief["status"]
+    words = f"{status} {names[status]}" if status else belief["theirs"] or "–"
+    words += f" ({belief['sub_status']})" if belief["sub_status"] else ""
+    return Text(words) if belief["agrees"] else Text(f"{words} ⚠", style="bold yellow")
+
+
+def _sure(belief: dict[str, Any]) -> str:
+    from gateway.cli.show import when
+    from gateway.dossiers.beliefs import HOW
+
+    words = " · ".join(HOW[belief["how"]])
+    return f"{words} ({when(belief['asked_at'])})" if belief["asked_at"] else words
+
+
+def _next(step: dict[str, Any] | None) -> str | None:
+    from gateway.cli.show import when
+
+    if step is None:
+        return None
+    return f"{when(step['at'])} {step['words']}" if step["at"] else step["words"]
 
 
 def _show_messages(found: dict[str, Any], names: dict[int, str]) -> None:

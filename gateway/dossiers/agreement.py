@@ -34,7 +34,56 @@ def _paid(body: Mapping[str, Any], earlier: Earlier) -> list[Fault]:
     if not faults and due != body["amount"]:
         words = f"các khoản này cộng lại là {due} đồng", f"these fees add up to {due} đồng"
         faults.append(Fault("/amount", "amount-differs", *words))
+    proven = _proven(earlier)
+    faults += [
+        _otherwise(f"/fee_codes/{i}", code, proven[code])
+        for i, code in enumerate(body["fee_codes"])
+        if proven.get(code, body["paid"]) != body["paid"]
+    ]
     return faults
+
+
+def _amended(body: Mapping[str, Any], earlier: Earlier) -> list[Fault]:
+    """What was paid at the counter does not become "paid online" by saying so again: that wants the payment itself, with its reference."""
+    told: list[Mapping[str, Any]] = []
+    for message in earlier:
+        if message.type in ("DossierSubmitted", "PaymentRequested"):
+            told = merge_fees(told, message.body.get("fees", []))
+    paid = {fee["code"]: fee["paid"] for fee in told if fee["paid"] == "direct"} | _proven(earlier)
+    return [
+        _otherwise(f"/fees/{i}/paid", fee["code"], paid[fee["code"]])
+        for i, fee in enumerate(body.get("fees", []))
+        if fee["paid"] in ("portal", "local_gateway") and paid.get(fee["code"], fee["paid"]) != fee["paid"]
+    ]
+
+
+def _proven(earlier: Earlier) -> dict[str, str]:
+    """Fee → how it was paid, by the payments that came with a reference."""
+    payments = [m.body for m in earlier if m.type == "PaymentPaid"]
+    return {code: payment["paid"] for payment in payments for code in payment["fee_codes"]}
+
+
+def _otherwise(pointer: str, code: str, paid: str) -> Fault:
+    words = f"khoản {code} đã được nộp theo cách khác ({paid})", f"the fee {code} was paid another way ({paid})"
+    return Fault(pointer, "paid-otherwise", *words)
+
+
+def _issued(body: Mapping[str, Any], earlier: Earlier) -> list[Fault]:
+    """A result is what was issued, never what was submitted."""
+    submitted = {
+        place
+        for message in earlier
+        if message.type in ("DossierSubmitted", "SupplementProvided")
+        for file in message.body.get("attachments", [])
+        for place in (file.get("sha256"), file.get("url"))
+        if place
+    }
+    words = "tệp này do người dân nộp, không phải kết quả", "this file was submitted: it is no result"
+    return [
+        Fault(f"/results/{i}", "submitted-as-result", *words)
+        for i, file in enumerate(body["results"])
+        if submitted & {file.get("sha256"), file.get("url")}
+    ]
 
 
 def _supplemented(body: Mapping[str, Any], earlier: Earlier) -> list[Fault]:
@@ -66,6 +115,8 @@ def _cancelled(body: Mapping[str, Any], earlier: Earlier) -> list[Fault]:
 
 
 CHECKS: Mapping[str, Callable[[Mapping[str, Any], Earlier], list[Fault]]] = {
+    "DossierSubmitted": _amended,
+    "ResultIssued": _issued,
     "PaymentPaid": _paid,
     "SupplementProvided": _supplemented,
     "PostalOrdered": _ordered,

@@ -12,8 +12,12 @@ Link = Callable[[Mapping[str, Any], Message], str]
 """Makes the public link of an uploaded file that a message carries."""
 
 
-def build_view(message: Message, earlier: Iterable[Message], link: Link) -> dict[str, Any]:
+def build_view(
+    message: Message, earlier: Iterable[Message], link: Link, later: Iterable[Message] = ()
+) -> dict[str, Any]:
     """The view of `message` given the dossier's `earlier` messages, oldest first. Held messages do not count.
+
+    With `later` ones the dossier is shown as it stood after those; the message stays what it is.
 
     Keys: message, meta, dossier, current_status, moments (newest event time of each status), first_moments (oldest), results,
     supplements, fees (the dossier's and those asked for later; of one code the newest), payments.
@@ -35,7 +39,7 @@ def build_view(message: Message, earlier: Iterable[Message], link: Link) -> dict
         "fees": [],
         "payments": [],
     }
-    for one in (*earlier, message):
+    for one in (*earlier, message, *later):
         if one.held is None or one is message:
             _add(view, one, link)
     return view

@@ -21,6 +21,7 @@ def receipt(accepted: Accepted) -> dict[str, Any]:
         "destinations": list(accepted.destinations),
         "held": held(accepted.held),
         "repeated": accepted.repeated,
+        "warnings": list(accepted.warnings),
     }
 
 

@@ -1,21 +1,24 @@
-"""The clock: one leader among any number of processes. It sweeps for due work, polls feeds, gives the feed its order, and compares code
-lists at night."""
+"""The clock: one leader among any number of processes. It sweeps for due work, polls feeds, gives the feed its order, asks partners how their
+dossiers stand, and compares code lists at night."""
 
 from __future__ import annotations
 
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
 
-from gateway.errors import DeliveryError, Refused
+from gateway.errors import DeliveryError, Misconfigured, Refused
 from gateway.flow.accept import Acceptance
 from gateway.flow.catalogue import codes_of, compare, is_due, kept_reading, read_catalogue
 from gateway.flow.desk import OpenDesk
 from gateway.flow.gateway import Gateway
+from gateway.flow.minutes import Night
+from gateway.flow.release import RELEASE_SECONDS, Release
 from gateway.flow.signon import open_signon
 from gateway.ledger import facts, feed
 from gateway.ledger.lanes import due_destinations
@@ -52,6 +55,12 @@ class Clock:
             if row.catalogue.lists
         ]
         readers.append(threading.Thread(target=self._keep_signon, name="sign-on"))
+        readers += [
+            threading.Thread(target=self._reconcile, args=(name,), name=f"reconcile-{name}")
+            for name, row in self.gateway.config.partners.items()
+            if row.reconcile.mode != "off"
+        ]
+        readers.append(threading.Thread(target=self._release, name="release"))
         for reader in readers:
             reader.start()
         while not self._stop.is_set():
@@ -176,6 +185,39 @@ class Clock:
             leads_nowhere = not page.more or page.cursor == cursor  # "more" that leads nowhere waits its turn
             if leads_nowhere or self._stop.is_set() or not may_go_on():
                 return count
+
+    def _reconcile(self, name: str) -> None:
+        """Questions as the pace allows, and once a night the day's minutes. A partner that cannot be asked is said once."""
+        night: Night | None = None
+        while not self._stop.wait(1.0):
+            if not self._leading.is_set():
+                night = None  # another process has asked meanwhile: its round is not ours to go on with
+                continue
+            try:
+                night = night or Night(self.gateway, name)
+                while night.step() and self._leading.is_set() and not self._stop.is_set():
+                    self._stop.wait(1 / night.reconciler.rules.rate)
+            except Misconfigured as error:
+                log.error("reconcile_impossible", partner=name, error=str(error))
+                return
+            except LedgerAway as away:
+                log.error("ledger_away", partner=name, error=str(away))
+            except Exception as error:  # as with feeds
+                log.exception("reconcile_failed", partner=name, error=type(error).__name__)
+
+    def _release(self) -> None:
+        """Held events whose cause is mended. A ledger in which looking takes long is looked at less often."""
+        release, pause = Release(self.gateway), RELEASE_SECONDS
+        while not self._stop.wait(pause):
+            try:
+                if self._leading.is_set():
+                    began = time.monotonic()
+                    release.run()
+                    pause = max(RELEASE_SECONDS, 20 * (time.monotonic() - began))
+            except LedgerAway as away:
+                log.error("ledger_away", error=str(away))
+            except Exception as error:  # as with feeds
+                log.exception("release_failed", error=type(error).__name__)
 
     def _watch_catalogue(self, name: str) -> None:
         while not self._stop.wait(10.0):

@@ -17,6 +17,7 @@ from gateway.dossiers.view import build_view
 from gateway.errors import AskFirst, DeliveryError, Refused, Rejected, TryLater, Unclassified
 from gateway.flow.gateway import Gateway, read_original
 from gateway.flow.pace import HELD, Pace
+from gateway.flow.retell import Said, is_anew, narrow, resolve
 from gateway.flow.settle import LEDGER, TRANSLATION, Tried, settle, silent
 from gateway.ledger import lanes as ledger
 from gateway.ledger.lanes import Lease
@@ -39,11 +40,11 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A lane taken (and when), the message at its head, and the dossier's earlier messages."""
+    """A lane taken (and when), the message at its head, and what that really says."""
 
     lease: Lease
-    message: Message
-    earlier: Sequence[Message]
+    head: Message
+    said: Said
     taken_at: datetime
 
 
@@ -270,19 +271,21 @@ class Courier:
             raise LeaseLost(lease.dossier)
 
     def _parcel(self, job: Job) -> Parcel:
-        lease, message = job.lease, job.message
+        lease, message = job.lease, job.said.message
         if self.gateway.now() - job.taken_at > timedelta(seconds=self.policy.lease_seconds / 2):
             self._hold_before_call(
                 lease
             )  # it waited long for a free place: no call begins on a lease that may end during it
         documents, original = lease.edited, None
-        if documents is None and self.destination in self.gateway.config.proxied:
+        view = build_view(message, job.said.earlier, self.gateway.link, job.said.later)
+        if documents is not None:  # a person may mend, not falsify
+            self.gateway.check_truths(self.destination, documents, view)
+        elif self.destination in self.gateway.config.proxied:
             original = self.gateway.original(self.destination, message)
             documents = {"message": read_original(original)}
-        if documents is None:
-            view = build_view(message, job.earlier, self.gateway.link)
+        else:
             try:
-                documents = self.gateway.documents(self.destination, message, view)
+                documents = narrow(self.gateway.documents(self.destination, message, view), job.head)
             except Refused:
                 raise
             except Exception as error:  # a fault of the mapping: nothing was sent, so there is nothing to ask about
@@ -290,6 +293,7 @@ class Courier:
                 reason = f"ánh xạ bị lỗi · the mapping failed: {type(error).__name__}: {error}"
                 raise Unclassified(reason, code=TRANSLATION) from error
         steps = dict(lease.steps)
+        known_there = lease.known_there and not is_anew(job.head)
 
         def remember(step: str, answer: Any) -> None:
             steps[step] = answer
@@ -298,7 +302,7 @@ class Courier:
                 ledger.remember(connection, lease, steps)
 
         return Parcel(
-            lease.delivery, message.id, message, documents, steps, lease.known_there, lease.in_doubt, remember,
+            lease.delivery, message.id, message, documents, steps, known_there, lease.in_doubt, remember,
             self._read_file, original,
         )  # fmt: skip
 
@@ -311,9 +315,10 @@ class Courier:
             ) from error
 
 
-def _split(told: Sequence[Message], seq: int) -> tuple[Message, list[Message]]:
-    """The message `seq`, and those before it."""
-    return next(m for m in told if m.seq == seq), [m for m in told if m.seq < seq]
+def _split(told: Sequence[Message], seq: int) -> tuple[Message, Said]:
+    """The message `seq`, and what it really says."""
+    head = next(m for m in told if m.seq == seq)
+    return head, resolve(head, told)
 
 
 def _groups(jobs: Sequence[Job], together: int) -> list[list[Job]]:

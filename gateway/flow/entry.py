@@ -38,6 +38,7 @@ class Entry:
         self.depth = depth
         self.gateway, self.partner, self.now = acceptance.gateway, acceptance.partner, acceptance.now
         self.config = self.gateway.config
+        self._warnings: Sequence[Mapping[str, Any]] = ()
 
     def write(self) -> Accepted:
         letter = self.letter
@@ -67,7 +68,11 @@ class Entry:
             raise Conflicting.of(
                 "/id", "conflict", f"{where} này đã dùng cho nội dung khác", f"this {where} was used for other content"
             )
-        return _receipt(earlier.message, earlier.destinations, repeated=True)
+        told = earlier.message
+        known = [destination for destination in earlier.destinations if destination in self.config.partners]
+        if told.held is None and self.gateway.mapped(known, told.type):
+            self._warn(known, build_view(told, self._history(told.seq), self.gateway.link))
+        return self._receipt(told, earlier.destinations, repeated=True)
 
     def _takes_part(self, row: Any) -> bool:
         if self.letter.because is not None or row.owner == self.partner.id:
@@ -98,7 +103,8 @@ class Entry:
                 "hồ sơ mới phải bắt đầu ở trạng thái 1 hoặc 2",
                 "a new dossier starts at status 1 or 2",
             )
-        return self._routed(row, body, held=self._overtaken(row))
+        held = self._overtaken(row) or (self._contradicted() if row is not None else None)
+        return self._routed(row, body, held=held)
 
     def _overtaken(self, row: Any) -> str | None:
         """A submission that was written before the one that stands for the dossier now does not replace it."""
@@ -162,6 +168,14 @@ class Entry:
         ]
         if mine and not self.acceptance.lenient:
             raise Refused(mine)
+        self._warn(to, view)
+
+    def _warn(self, to: Sequence[str], view: Mapping[str, Any]) -> None:
+        """What the dossier would lose by the national index, where its sender can still mend it."""
+        kpi = self.gateway.kpi
+        if any(destination in kpi.partners for destination in to):
+            losses = kpi.lint(view, self.gateway.codes, self.now, mend=True)
+            self._warnings = [loss.as_json() for loss in losses]
 
     def _history(self, before: int) -> list[Message]:
         return ledger.history(self.connection, self.letter.body["dossier"], before)
@@ -199,7 +213,7 @@ class Entry:
         self.bells += [d for d in to if d not in self.bells]
         for route in implied:
             self._imply(message, route)
-        return _receipt(message, to)
+        return self._receipt(message, to)
 
     def _follow(self, message: Message, row: Any, due: datetime | None) -> None:
         """What the message changes of its dossier, and what its sender believes now."""
@@ -251,22 +265,14 @@ class Entry:
             letter = self.acceptance.unreadable(Submission(source_id, None, original), refused.faults)
             Entry(self.acceptance, self.connection, letter, self.bells).write()
 
+    def _receipt(self, message: Message, to: Sequence[str], *, repeated: bool = False) -> Accepted:
+        return Accepted(
+            message.id, message.source, message.source_id, message.type, message.dossier, message.received_time, list(to), message.held,
+            repeated, self._warnings,
+        )  # fmt: skip
+
     def _missing(self, shas: Collection[str]) -> set[str]:
         return self.gateway.files.missing(shas, self.connection)
-
-
-def _receipt(message: Message, to: Sequence[str], *, repeated: bool = False) -> Accepted:
-    return Accepted(
-        message.id,
-        message.source,
-        message.source_id,
-        message.type,
-        message.dossier,
-        message.received_time,
-        list(to),
-        message.held,
-        repeated,
-    )
 
 
 def _status_row(message: Message) -> dict[str, Any]:

@@ -21,6 +21,9 @@ from pydantic import ValidationError
 from gateway.channels import open_broker, open_channel
 from gateway.codes import CsvCodes
 from gateway.config import Config, resolve_secrets
+from gateway.dossiers.facts import read_facts
+from gateway.dossiers.kpi import Kpi
+from gateway.dossiers.truths import Truth, falsehoods, read_truths
 from gateway.dossiers.view import build_heading, send_as_is
 from gateway.errors import Fault, Misconfigured, Refused
 from gateway.flow.route import check_levels
@@ -40,6 +43,7 @@ class Setup:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.codes = CsvCodes(config.folder / "codelists")
+        self.kpi = Kpi(config.folder / "kpi.toml")
         if any(route.when.level for route in config.routes):
             check_levels(config.routes, [row.values for row in self.codes.file("organisations").rows])
 
@@ -62,6 +66,19 @@ class Setup:
 
     def translate(self, mapping: str, document: Any) -> Any:
         return self.translation(mapping).translate(document)
+
+    @cached_property
+    def truths(self) -> Mapping[str, Sequence[Truth]]:
+        """By partner, what its documents may say only when it is so."""
+        return {name: read_truths(self.kinds[row.connector].folder) for name, row in self.config.partners.items()}
+
+    def check_truths(self, destination: str, documents: Mapping[str, Any], view: Mapping[str, Any]) -> None:
+        """Raises `Refused` naming every field of the documents that says what is not so."""
+        truths = self.truths[destination]
+        if truths and view["dossier"] is not None:
+            faults = falsehoods(truths, documents, read_facts(view, self.codes, utc_now()))
+            if faults:
+                raise Refused(faults)
 
     @cached_property
     def kinds(self) -> Mapping[str, Kind]:
@@ -145,7 +162,7 @@ class Gateway(Setup):
 
     def take(self, config: Config) -> None:
         """From now on by these files. For a gateway that nobody uses yet: see `gateway.flow.renewal`."""
-        for made in ("translations", "kinds", "partners"):
+        for made in ("translations", "kinds", "partners", "truths"):
             vars(self).pop(made, None)
         super().__init__(config)
         self._outbounds = {}
@@ -204,6 +221,7 @@ class Gateway(Setup):
                 ]
             )
         made = {name: self.translation(mapping).translate(view) for name, mapping in rows[message.type].items()}
+        self.check_truths(destination, made, view)
         return {**made, **heading}
 
     def original(self, destination: str, message: Message) -> Original:

@@ -41,7 +41,9 @@ class Letter:
         match self.canonical:
             case DossierSubmitted(deadlines=deadlines):
                 return deadlines.due_at
-            case StatusChanged(due_at=due_at):
+            case StatusChanged(
+                due_at=due_at, apology=False
+            ):  # form 04 moves no deadline: the first promise still counts
                 return due_at
             case SupplementProvided(new_due_at=new_due_at):
                 return new_due_at

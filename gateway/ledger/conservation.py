@@ -234,6 +234,23 @@ LAWS = (
            WHERE (b.how = 'said' AND m.source <> b.system) OR (b.how = 'accepted' AND d.id IS NULL)""",
     ),
     Law(
+        "retold",
+        "một bản tin được báo lại cho nơi chưa từng nhận nó",
+        "a message is told again to a system that never took it",
+        """SELECT m.id AS subject FROM messages m JOIN deliveries d ON d.message_seq = m.seq
+           LEFT JOIN messages o ON o.id = m.because
+           LEFT JOIN deliveries first ON first.message_seq = o.seq AND first.destination = d.destination AND first.state = 'delivered'
+           WHERE m.type = 'Retold' AND (o.seq IS NULL OR o.dossier <> m.dossier OR first.id IS NULL)""",
+    ),
+    Law(
+        "ruling",
+        "một quyết định về bản tin không bị giữ, hoặc nói đã áp dụng mà không có bản tin nào",
+        "a ruling on a message that is not held, or one that says applied without a message",
+        """SELECT r.message AS subject FROM rulings r LEFT JOIN messages m ON m.id = r.message
+           LEFT JOIN messages a ON a.id = r.made AND a.because = r.message
+           WHERE m.held IS NULL OR (r.ruling = 'applied' AND a.seq IS NULL)""",
+    ),
+    Law(
         "feed",
         "dòng trạng thái công bố có chỗ trống, hoặc chứa sự kiện bị giữ",
         "the status feed has a gap, or shows a held event",

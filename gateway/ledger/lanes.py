@@ -15,7 +15,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, insert, litera
 
 from gateway.ledger.messages import insert_for, note_beliefs
 from gateway.ledger.prepared import Prepared
-from gateway.ledger.tables import OPEN, attempts, breakers, deliveries, lanes, messages
+from gateway.ledger.tables import OPEN, RETOLD, attempts, breakers, deliveries, lanes, messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,7 +336,11 @@ def write_endings(connection: Connection, endings: Sequence[Ending], now: dateti
 _TOLD = select(
     messages.c.seq, messages.c.id, messages.c.type, messages.c.event_time, messages.c.body, messages.c.dossier
 ).where(
-    messages.c.seq.in_(bindparam("seqs", expanding=True)), messages.c.type.in_(("StatusChanged", "DossierSubmitted"))
+    messages.c.seq.in_(bindparam("seqs", expanding=True)),
+    messages.c.type.in_(("StatusChanged", "DossierSubmitted", RETOLD)),
+)
+_NAMED = select(*_TOLD.selected_columns).where(
+    messages.c.id == bindparam("id"), messages.c.type.in_(("StatusChanged", "DossierSubmitted"))
 )
 
 
@@ -349,6 +353,8 @@ def _note_told(connection: Connection, leases: Sequence[Lease], now: datetime) -
     rows = []
     for lease in leases:
         row = told.get(lease.message_seq)
+        if row is not None and row.type == RETOLD:
+            row = connection.execute(_NAMED, {"id": json.loads(row.body)["of"]}).first()
         if row is None or (row.type == "DossierSubmitted" and lease.known_there):
             continue  # an amendment tells nothing new about the status
         status = json.loads(row.body)["status"]

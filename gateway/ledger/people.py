@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Select, and_, func, insert, select, update
 from gateway.errors import Fault, NotFound, Refused
 from gateway.ledger.facts import note_act
 from gateway.ledger.lanes import Ending, Lease, write_endings
-from gateway.ledger.tables import attempts, deliveries, lanes, messages
+from gateway.ledger.tables import attempts, deliveries, lanes, messages, rulings
 
 
 class NotParked(Refused):
@@ -69,12 +69,14 @@ def parked_one(connection: Connection, delivery: int) -> Any:
     return row
 
 
-def held(connection: Connection, *, dossier: str | None = None, limit: int = 200) -> Sequence[Any]:
-    """Messages that were kept and moved nothing, newest first; `held` says why."""
+def held(connection: Connection, *, dossier: str | None = None, ruled: bool = False, limit: int = 200) -> Sequence[Any]:
+    """Messages that were kept and moved nothing, newest first; `held` says why. `ruled`: those that were decided on too."""
     statement = select(
         messages.c.id, messages.c.dossier, messages.c.type, messages.c.source, messages.c.source_id, messages.c.event_time,
-        messages.c.received_time, messages.c.held, messages.c.body,
-    ).where(messages.c.held.is_not(None))  # fmt: skip
+        messages.c.received_time, messages.c.held, messages.c.body, rulings.c.ruling, rulings.c.made, rulings.c.who, rulings.c.reason,
+    ).outerjoin(rulings, rulings.c.message == messages.c.id).where(messages.c.held.is_not(None))  # fmt: skip
+    if not ruled:
+        statement = statement.where(rulings.c.ruling.is_(None))
     if dossier:
         statement = statement.where(messages.c.dossier == dossier)
     return connection.execute(statement.order_by(messages.c.seq.desc()).limit(limit)).all()
@@ -83,6 +85,14 @@ def held(connection: Connection, *, dossier: str | None = None, limit: int = 200
 def attempts_of(connection: Connection, delivery: int) -> Sequence[Any]:
     """Every attempt of a delivery, oldest first."""
     return connection.execute(select(attempts).where(attempts.c.delivery == delivery).order_by(attempts.c.id)).all()
+
+
+def dossier_of(connection: Connection, delivery: int) -> str:
+    """The dossier of a delivery, in whatever state. Raises `NotFound`."""
+    found: str | None = connection.execute(select(deliveries.c.dossier).where(deliveries.c.id == delivery)).scalar()
+    if found is None:
+        raise _not_parked(connection, delivery)
+    return found
 
 
 def retry(connection: Connection, delivery: int, *, who: str, reason: str, now: datetime, absent: bool = False) -> str:

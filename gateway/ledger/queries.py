@@ -14,7 +14,18 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, false, func, or_, select, true
 from sqlalchemy.sql.elements import SQLCoreOperations
 
-from gateway.ledger.tables import OPEN, attempts, beliefs, breakers, deliveries, dossiers, lanes, messages, statuses
+from gateway.ledger.tables import (
+    OPEN,
+    attempts,
+    beliefs,
+    breakers,
+    deliveries,
+    dossiers,
+    lanes,
+    messages,
+    rulings,
+    statuses,
+)
 
 LOOK = 20_000  # rows looked at for one page, when most of them may be none of the reader's business
 
@@ -172,8 +183,11 @@ def messages_of(connection: Connection, code: str) -> Sequence[Any]:
 
 
 def held_of(connection: Connection, code: str) -> Sequence[Any]:
-    """The dossier's held messages, oldest first. Held is the row's word for why."""
-    statement = select(*_MESSAGE, messages.c.body).where(messages.c.dossier == code, messages.c.held.is_not(None))
+    """The dossier's held messages that nobody has ruled on, oldest first. Held is the row's word for why."""
+    ruled = select(rulings.c.message).where(rulings.c.message == messages.c.id).exists()
+    statement = select(*_MESSAGE, messages.c.body).where(
+        messages.c.dossier == code, messages.c.held.is_not(None), ~ruled
+    )
     return connection.execute(statement.order_by(messages.c.seq)).all()
 
 

@@ -282,6 +282,58 @@ acts = Table(
     Column("detail", Text),
 )
 
+asked = Table(
+    "asked",
+    metadata,
+    Column("dossier", Text, primary_key=True),
+    Column("system", Text, primary_key=True),
+    Column("at", Instant, nullable=False),  # when it answered last
+    Column("there", Boolean, nullable=False),
+    Column("theirs", Text),  # its own word for the status
+    Column("status", Integer),  # which of ours that is; several, or none that a table knows: empty
+    Column("since", Instant),
+    Column("finding", Text, nullable=False),  # agrees, or the kind of the difference
+    Column("answer", Text),
+)
+
+differences = Table(
+    "differences",
+    metadata,
+    Column("id", BigKey, primary_key=True, autoincrement=True),
+    Column("system", Text, nullable=False),
+    Column("dossier", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),  # open | proposed | approved | healing | person | declined | healed | gone
+    Column("seen", Integer, nullable=False),  # answers in a row that said so
+    Column("rounds", Integer, nullable=False),  # how often it was healed in vain
+    Column("told", Integer),  # the status that the system was told last
+    Column("theirs", Text),
+    Column("plan", Text, nullable=False),  # JSON: the messages that would heal it
+    Column("found_at", Instant, nullable=False),
+    Column("again_at", Instant),  # asked about again; empty while nothing is to be asked
+    Column("ended_at", Instant),
+    Index(
+        "uq_differences_open",
+        "system",
+        "dossier",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+    Index("ix_differences_found", "system", "found_at"),
+)
+
+rulings = Table(
+    "rulings",
+    metadata,
+    Column("message", Text, primary_key=True),  # our id of a held message
+    Column("ruling", Text, nullable=False),  # applied | discarded
+    Column("made", Text),  # our id of the message that was made of it
+    Column("at", Instant, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
 leaders = Table(
     "leaders",
     metadata,
@@ -297,4 +349,5 @@ schema_floor = Table(
 )
 
 OPEN = ("waiting", "in_doubt", "parked")
+RETOLD = "Retold"  # the type of a message of our own: it names one that is told again
 FAR = datetime(9999, 1, 1, tzinfo=UTC)  # the urgency of a dossier without a deadline: last

@@ -47,6 +47,22 @@ class Held(Shape):
     detail_en: str
 
 
+class Loss(Shape):
+    """What a dossier as it stands would lose by the national index (QĐ 766/QĐ-TTg). `points`: the most of the indicator, or of its group."""
+
+    rule: str
+    indicator: str
+    name: str
+    name_en: str
+    points: float
+    points_of: Literal["indicator", "group"]
+    field: str = Field(description="pointer into the dossier as mappings see it")
+    wire: str = Field(description="the portal's field")
+    mend: bool = Field(description="the sender can still mend it")
+    detail: str
+    detail_en: str
+
+
 class Receipt(Shape):
     """Stored and routed, nothing less. `repeated`: it was accepted before; this is the first receipt again."""
 
@@ -59,6 +75,15 @@ class Receipt(Shape):
     destinations: list[str]
     held: Held | None
     repeated: bool
+    warnings: list[Loss] = Field(description="what the sender can still mend before it is lost")
+
+
+class KpiAnswer(Shape):
+    """Every rule of the national index that the dossier breaks as it stands, in the order of the rules."""
+
+    dossier: str
+    as_of: datetime
+    losses: list[Loss]
 
 
 class BatchResult(Shape):
@@ -102,17 +127,35 @@ class Stand(Shape):
     due_at: datetime | None
 
 
+class Next(Shape):
+    """What the gateway does next about a system. `at`: when, if that is known."""
+
+    what: Literal["send", "ask", "heal", "person", "nothing"]
+    at: datetime | None
+    words: str
+    words_en: str
+
+
 class Belief(Shape):
-    """What one system last said of the dossier, or was last told."""
+    """What one system last said of the dossier, or was last told, or answered when it was asked."""
 
     system: str
     name: str
     name_en: str
-    status: StatusCode
-    since: datetime
-    message: str = Field(description="our id of the message that proves it")
-    how: Literal["said", "accepted", "confirmed"]
+    status: StatusCode | None = Field(
+        description="none: it was told nothing yet, has no such dossier, or says what no table knows"
+    )
+    sub_status: str | None
+    since: datetime | None
+    message: str | None = Field(description="our id of the message that proves it; none where an answer does")
+    how: Literal["said", "accepted", "confirmed", "asked", "untold"]
+    sure: str
+    sure_en: str
+    asked_at: datetime | None = Field(description="when it answered last how the dossier stands")
+    theirs: str | None = Field(description="its own word for the status, in that answer")
+    finding: str | None = Field(description="agrees, or how its answer differs from what it was told")
     agrees: bool
+    next: Next | None
 
 
 class HeldEvent(Held):
@@ -223,6 +266,58 @@ class PartnerHealth(Shape):
     parked: int
     oldest_undelivered_seconds: float | None
     findings: list[HealthFinding] | None = Field(description="what the partner answered; only with ask=true")
+
+
+class Shares(Shape):
+    """In percent, two places; null when there is nothing to share."""
+
+    online: float | None
+    postal: float | None
+    supplemented: float | None
+    early: float | None
+    on_time: float | None
+    in_time: float | None
+    late: float | None
+    overdue: float | None
+    satisfied: float | None
+
+
+class Counts(Shape):
+    """Dossiers, but for the ratings. `judged`: settled under a promise, or open although the promise has gone by."""
+
+    received: int
+    online: int
+    postal: int
+    supplemented: int
+    resolved: int
+    early: int
+    on_time: int
+    in_time: int
+    late: int
+    unpromised: int = Field(description="resolved, but no return was ever promised")
+    closed: int = Field(description="refused, withdrawn or stopped")
+    open: int
+    overdue: int
+    judged: int
+    ratings: int
+    satisfied: int
+    dissatisfied: int
+    shares: Shares
+
+
+class StatisticsGroup(Counts):
+    key: str = Field(description="the agency's or procedure's code, the channel's number, the level")
+    name: str
+    name_en: str
+
+
+class StatisticsAnswer(Shape):
+    first: str = Field(alias="from", description="the first day, in Vietnam's time")
+    to: str
+    by: Literal["agency", "procedure", "channel", "level"]
+    as_of: datetime = Field(description="what had not ended then counts as open")
+    groups: list[StatisticsGroup]
+    total: Counts
 
 
 class FileAnswer(Shape):

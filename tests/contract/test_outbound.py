@@ -194,6 +194,45 @@ def test_a_question_to_a_partner_that_is_away_is_no_answer(pair: Pair) -> None:
     assert len(pair.effects()) == 1
 
 
+TELLING = ("one-stop", "portal")  # those that can be asked how a dossier stands
+
+
+@pytest.mark.parametrize("pair", TELLING, indirect=True)
+@pytest.mark.parametrize(
+    "chaos", [{}, {"slow": 1.0, "slow_seconds": 0.05}, {"duplicate_answer": 1.0}, {"expired_session": 1.0}]
+)
+def test_a_partner_that_is_asked_says_what_it_took_and_nothing_is_changed_by_it(
+    pair: Pair, chaos: dict[str, Any]
+) -> None:
+    outbound: Any = pair.outbound
+    taken, never = pair.parcel(1), pair.parcel(2)
+    outbound.deliver(taken)
+    before = pair.server.twin.book()["effects" if pair.name == "portal" else "keys"][:]
+    pair.server.chaos = Chaos(**chaos)
+
+    says, knows_not = outbound.state([taken]), outbound.state([never])
+
+    assert (says.there, list(says.lacking or ())) == (True, [])
+    assert says.statuses in (None, (2,))
+    assert not knows_not.there or list(knows_not.lacking) == [never.key]
+    assert pair.server.twin.book()["effects" if pair.name == "portal" else "keys"] == before
+
+
+@pytest.mark.parametrize("pair", TELLING, indirect=True)
+@pytest.mark.parametrize("chaos", [{"drop_before": 1.0}, {"error_500": 1.0}, {"wrong_type": 1.0}, {"down": True}])
+def test_a_question_that_failed_says_nothing_of_a_dossier(pair: Pair, chaos: dict[str, Any]) -> None:
+    outbound: Any = pair.outbound
+    outbound.deliver(pair.parcel(1))
+    pair.server.chaos = Chaos(**chaos)
+
+    with pytest.raises(DeliveryError):
+        outbound.state([pair.parcel(1)])
+
+
+def test_who_can_be_asked_how_a_dossier_stands_is_known_here(pair: Pair) -> None:
+    assert hasattr(pair.outbound, "state") == (pair.name in TELLING)
+
+
 def test_a_check_answers_questions_and_changes_nothing(pair: Pair) -> None:
     well = pair.outbound.check()
     pair.server.stop()

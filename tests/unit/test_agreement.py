@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import Refused
-from tests.house import House, dossier
+from tests.house import House, dossier, status
 
 CODE = dossier()["dossier"]
 AT = "2026-01-05T10:00:00+07:00"
@@ -91,3 +91,41 @@ def test_a_link_that_nobody_else_can_open_is_refused(house: House, url) -> None:
 def test_a_public_link_is_taken(house: House) -> None:
     files = [{"id": "1", "name": "a.pdf", "url": "https://files.example.gov.vn/a"}]
     assert house.accept("one-stop", dossier(attachments=files)).held is None
+
+
+def test_what_was_paid_at_the_counter_is_not_paid_online_by_saying_so(house: House) -> None:
+    house.accept("one-stop", dossier(fees=[FEE | {"paid": "direct"}]))
+
+    again = dossier(fees=[FEE | {"paid": "portal"}], id="again", event_time="2026-01-05T11:00:00+07:00")
+
+    assert refused(house, again) == ["paid-otherwise"]
+    assert house.accept("one-stop", {**again, "fees": [FEE | {"paid": "direct"}]}).held is None
+
+
+def test_a_payment_with_its_reference_is_believed_and_stays(house: House) -> None:
+    house.accept("one-stop", dossier(fees=[FEE]))
+    house.accept("one-stop", paid("p1", paid="direct"))
+
+    again = dossier(fees=[FEE | {"paid": "local_gateway"}], id="again", event_time="2026-01-05T11:00:00+07:00")
+
+    assert refused(house, paid("p2", paid="portal")) == ["paid-otherwise"]
+    assert refused(house, again) == ["paid-otherwise"]
+
+
+def test_a_submitted_file_is_no_result(house: House) -> None:
+    submitted = {"id": "t1", "name": "to-khai.pdf", "url": "https://files.example.gov.vn/1"}
+    house.accept("one-stop", dossier(attachments=[submitted]))
+    result = {"id": "k1", "name": "ket-qua.pdf", "url": submitted["url"]}
+
+    assert refused(house, say("ResultIssued", "r1", results=[result])) == ["submitted-as-result"]
+    issued = result | {"url": "https://files.example.gov.vn/2"}
+    assert house.accept("one-stop", say("ResultIssued", "r2", results=[issued])).held is None
+
+
+@pytest.mark.parametrize("waiting", [5, 6, 8])
+def test_a_dossier_that_waits_is_not_done_by_saying_so(house: House, waiting: int) -> None:
+    house.accept("one-stop", dossier())
+    house.accept("one-stop", status(1, 4, 1))
+    house.accept("one-stop", status(1, waiting, 2))
+
+    assert house.accept("one-stop", status(1, 9, 3)).held == "not-lawful"

@@ -70,7 +70,12 @@ def test_a_trace_tells_who_said_what_and_who_believes_what(run: Run, tmp_path: P
 
     assert [m["held"] for m in found["messages"]] == [None, None, "late"]
     assert [d["destination"] for d in found["messages"][0]["deliveries"]] == ["portal"]
-    assert [(b["system"], b["status"]) for b in found["beliefs"]] == [("one-stop", 4)]
+    assert [(b["system"], b["status"], b["how"]) for b in found["beliefs"]] == [
+        ("one-stop", 4, "said"),
+        ("portal", None, "untold"),
+    ]
+    assert found["beliefs"][1]["next"]["what"] == "send"
+    assert "chưa được báo" in told
     assert "portal: đang chờ" in told
     assert not any(secret in told for secret in SECRETS)
     assert run("trace", "H99-260105-9999").exit_code == 1

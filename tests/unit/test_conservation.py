@@ -145,6 +145,18 @@ LIES = {
         "belief-told",
         "UPDATE beliefs SET system = 'vnpost', how = 'accepted' WHERE system = 'one-stop'",
     ),
+    "something is told again that was never told": (
+        "retold",
+        "UPDATE messages SET type = 'Retold', because = 'none' WHERE seq = 1",
+    ),
+    "a ruling on what is not held": (
+        "ruling",
+        "INSERT INTO rulings (message, ruling, at, who, reason) SELECT id, 'discarded', received_time, 'x', 'x' FROM messages WHERE seq = 1",
+    ),
+    "a held event counts as applied and was not": (
+        "ruling",
+        "INSERT INTO rulings (message, ruling, at, who, reason) SELECT id, 'applied', received_time, 'x', 'x' FROM messages WHERE held IS NOT NULL",
+    ),
     "the feed has a gap": ("feed", "UPDATE statuses SET position = position + 100 WHERE position = 7"),
     "the feed begins late": ("feed", "UPDATE statuses SET position = NULL WHERE position = 1"),
     "the feed shows a held event": ("feed", "UPDATE statuses SET position = 9 WHERE held IS NOT NULL"),

@@ -19,6 +19,8 @@ OPERATIONS = (
     "message",
     "deliveries",
     "partner_health",
+    "statistics",
+    "kpi",
 )
 
 for _name in OPERATIONS:

@@ -6,8 +6,9 @@ from typing import Any
 
 from flask import Response
 
+from gateway.dossiers.beliefs import HOW, Side, agree, lay_out
 from gateway.flow.answers import held
-from gateway.ledger import queries
+from gateway.ledger import believing, queries
 from gateway.web.api import api
 from gateway.web.here import answer, gateway, parameters, plain, reader, unknown_dossier
 from gateway.web.openapi import CODE, answers, with_parameters
@@ -29,17 +30,19 @@ def read_dossier(code: str) -> Response:
         row = queries.dossier_row(connection, code, reader())
         if row is None:
             raise unknown_dossier()
-        beliefs = queries.beliefs_of(connection, code)
+        material = believing.gather(connection, code)
         undone = queries.deliveries_of(connection, code, undone=True)
         kept = queries.held_of(connection, code)
+    sources = [h.source for h in kept]
+    sides = lay_out(material, row.status, sources, gateway().config, gateway().now())
     return answer(
         {
             "dossier": row.code,
             "owner": row.owner,
             "origin": row.origin,
             "status": _stand(row),
-            "agreed": not undone and all(b.status == row.status for b in beliefs),
-            "beliefs": [_belief(b, row.status) for b in beliefs],
+            "agreed": not undone and agree(sides),
+            "beliefs": [_belief(side) for side in sides],
             "deliveries": [delivery(d) for d in undone],
             "held": [_held(h) for h in kept],
             "body": queries.read_body(row),
@@ -58,15 +61,26 @@ def _stand(row: Any) -> dict[str, Any]:
     }
 
 
-def _belief(row: Any, status: int) -> dict[str, Any]:
+def _belief(side: Side) -> dict[str, Any]:
+    how, how_en = HOW[side.how]
+    step = side.next
     return {
-        "system": row.system,
-        **names(gateway().config, row.system),
-        "status": row.status,
-        "since": row.since,
-        "message": row.message,
-        "how": row.how,
-        "agrees": row.status == status,
+        "system": side.system,
+        **names(gateway().config, side.system),
+        "status": side.status,
+        "sub_status": side.sub_status,
+        "since": side.since,
+        "message": side.message,
+        "how": side.how,
+        "sure": how,
+        "sure_en": how_en,
+        "asked_at": side.asked_at,
+        "theirs": side.theirs,
+        "finding": side.finding,
+        "agrees": side.agrees,
+        "next": None
+        if step is None
+        else {"what": step.what, "at": step.at, "words": step.words, "words_en": step.words_en},
     }
 
 

@@ -1,0 +1,153 @@
+"""Beliefs side by side: what each system believes of a dossier, how sure that is, whether it agrees, and what the gateway does next.
+
+Pure: the ledger's rows go in, `Side`s come out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from gateway.config import Config
+from gateway.ledger.believing import Material, sub_status
+
+HOW = {
+    "said": ("tự nói", "said it"),
+    "accepted": ("đã nhận", "was told, and took it"),
+    "confirmed": ("đã hỏi, xác nhận", "asked, and confirmed it"),
+    "asked": ("đã hỏi, nói khác", "asked, and says otherwise"),
+    "untold": ("chưa được báo", "was told nothing yet"),
+}
+"""How sure a belief is, Vietnamese and English."""
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What the gateway does next about a system: `what` is send, ask, heal, person or nothing; `at` when, if that is known."""
+
+    what: str
+    at: datetime | None
+    words: str
+    words_en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What one system believes. `status` is None where it has no such dossier, or says what no table knows; `theirs` is its own word.
+
+    `message` proves it, or, with `how` = asked, its `answer` of `asked_at`. `finding` is what was found when it was asked last.
+    """
+
+    system: str
+    status: int | None
+    sub_status: str | None
+    since: datetime | None
+    how: str
+    message: str | None
+    asked_at: datetime | None
+    theirs: str | None
+    finding: str | None
+    agrees: bool
+    next: Next | None = None
+
+
+def lay_out(material: Material, status: int, sources: Sequence[str], config: Config, now: datetime) -> list[Side]:
+    """A side per system that believes something or is to be told something. `status` is the dossier's; `sources` have sent events that are held."""
+    systems = sorted({*material.beliefs, *material.asked, *material.heads, *material.differences})
+    return [_side(system, material, status, system in sources, config, now) for system in systems]
+
+
+def agree(sides: Sequence[Side]) -> bool:
+    """Does every system believe what the gateway holds, and is nothing under way?"""
+    return all(side.agrees and side.next is None for side in sides)
+
+
+def _side(system: str, material: Material, status: int, holds: bool, config: Config, now: datetime) -> Side:
+    found = _believes(system, material, status)
+    return replace(found, next=next(_steps(found, material, holds, config, now), None))
+
+
+def _believes(system: str, material: Material, status: int) -> Side:
+    """The newer one of what it said or was told, and of what it answered."""
+    belief, answer = material.beliefs.get(system), material.asked.get(system)
+    if answer is None or (belief is not None and answer.at < belief.at):
+        if belief is None:
+            return Side(system, None, None, None, "untold", None, None, None, None, agrees=False)
+        return _told(system, belief, belief.how, status)
+    if belief is None or answer.finding != "agrees":
+        return Side(
+            system,
+            answer.status,
+            None,
+            answer.since,
+            "asked",
+            None,
+            answer.at,
+            answer.theirs,
+            answer.finding,
+            agrees=False,
+        )
+    confirmed = _told(system, belief, "confirmed", status)
+    return replace(confirmed, asked_at=answer.at, theirs=answer.theirs, finding=answer.finding)
+
+
+def _told(system: str, belief: Any, how: str, status: int) -> Side:
+    agrees = belief.status == status
+    return Side(
+        system, belief.status, sub_status(belief), belief.since, how, belief.message, None, None, None, agrees=agrees
+    )
+
+
+def _steps(side: Side, material: Material, holds: bool, config: Config, now: datetime) -> Iterator[Next]:
+    """What may come next, the first one first."""
+    head, difference = material.heads.get(side.system), material.differences.get(side.system)
+    if head is not None:
+        yield _delivery(head, now)
+    if difference is not None:
+        yield _difference(difference)
+    if side.agrees:
+        return
+    if holds:
+        words = "sự kiện của hệ thống này bị giữ, chờ người quyết định: lienthong held list"
+        yield Next("person", None, words, "its event is held, and a person decides: lienthong held list")
+    partner = config.partners.get(side.system)
+    if partner is not None and partner.reconcile.mode != "off" and side.how != "untold":
+        at = (side.asked_at or now) + timedelta(seconds=partner.reconcile.every_seconds)
+        yield Next("ask", at, "hỏi lại ở vòng đối soát sau", "asked again in the next round of reconciliation")
+    yield Next("nothing", None, "không có tuyến nào báo điều này cho nó", "no route tells it that")
+
+
+def _delivery(head: Any, now: datetime) -> Next:
+    """What becomes of the delivery at the head of its lane."""
+    if head.state == "parked":
+        words = f"chờ người xử lý: lienthong parked show {head.id}"
+        return Next("person", None, words, f"parked for a person: lienthong parked show {head.id}")
+    what = "ask" if head.state == "in_doubt" else "send"
+    if head.lease_until is not None and head.lease_until > now:
+        under_way = ("đang hỏi", "being asked now") if what == "ask" else ("đang gửi", "being sent now")
+        return Next(what, now, *under_way)
+    away = head.breaker in ("open", "half_open") and head.probe_at is not None
+    at = max(head.due_at, head.probe_at) if away else head.due_at
+    if what == "ask":
+        return Next(what, at, "chưa rõ đã nhận chưa: sẽ hỏi", "whether it arrived is not known: it will be asked")
+    if away:
+        return Next(what, at, "đối tác không trả lời, sẽ thử lại", "the partner does not answer: tried again then")
+    return Next(what, at, "chờ gửi", "waiting to be sent")
+
+
+def _difference(row: Any) -> Next:
+    """What becomes of a difference that reconciliation found."""
+    match row.state:
+        case "proposed":
+            words = f"chờ duyệt: lienthong reconcile approve {row.id}"
+            return Next("person", None, words, f"waits for approval: lienthong reconcile approve {row.id}")
+        case "person":
+            words = f"chờ người quyết định: lienthong reconcile show {row.id}"
+            return Next("person", None, words, f"a person decides: lienthong reconcile show {row.id}")
+        case "approved" | "healing":
+            return Next("heal", row.again_at, "đang chữa", "being healed")
+        case "declined":
+            return Next("nothing", None, "người đã quyết định để nguyên", "a person decided to leave it")
+    return Next("ask", row.again_at, "hỏi lại cho chắc", "asked again, to be sure")

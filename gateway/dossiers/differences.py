@@ -1,0 +1,145 @@
+"""What a partner says of a dossier beside what it was told: which difference that is, and the fewest messages that lawfully heal it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from gateway.config import StatusRow
+from gateway.ports import Heal, Standing
+
+AGREES = "agrees"
+KINDS = {
+    AGREES: ("khớp", "agrees"),
+    "missing-there": ("đối tác không có hồ sơ", "the partner does not have the dossier"),
+    "missing-here": ("cổng không có hồ sơ mà đối tác có", "the partner has a dossier that the gateway does not know"),
+    "missing-steps": ("đúng trạng thái nhưng thiếu bước đã báo", "the status is right, but steps it was told are gone"),
+    "behind": ("đối tác còn ở trạng thái cũ", "the partner stands where the dossier stood before"),
+    "ahead": ("đối tác đi trước điều đã báo", "the partner stands further on than it was told"),
+    "contradictory": ("đối tác ở trạng thái trái với điều đã báo", "the partner's status contradicts what it was told"),
+    "unclassified": ("đối tác nói điều chưa có trong bảng trạng thái", "the partner's word stands in no status table"),
+}
+"""Findings, Vietnamese and English."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A message that the partner took. `status`: the one it says the dossier is at, None when it says none."""
+
+    message: str
+    type: str
+    status: int | None
+    event_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Retelling:
+    """One message told again. `documents`: these alone, None for all. `present`: with the dossier as it stands now, not as it stood then.
+    `anew`: the partner does not have the dossier."""
+
+    message: str
+    documents: Sequence[str] | None
+    present: bool = False
+    anew: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        documents = None if self.documents is None else list(self.documents)
+        return {"of": self.message, "documents": documents, "present": self.present, "anew": self.anew}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`kind` of the difference, or AGREES; `expected`, the status told last. `plan` heals it; an empty one, and `careful`, want a person."""
+
+    kind: str
+    expected: int | None
+    plan: Sequence[Retelling] = ()
+    careful: bool = False
+
+
+def find_difference(
+    told: Sequence[Told], says: Standing, table: Mapping[int, StatusRow], superseded: str = "kept"
+) -> Finding:
+    """`told`, oldest first. `superseded`: whether overtaken steps are ``kept``, or ``compacted``: then only the last one must be there.
+
+    What is careful even where healing is automatic: a terminal status there is never overwritten without a person, nor a contradiction; and a
+    partner that shows not one of several steps may have stopped showing steps.
+    """
+    moves = [one for one in told if one.status is not None]
+    expected = moves[-1].status if moves else None
+    if superseded == "compacted" and says.lacking and moves:
+        overtaken = {one.message for one in moves[:-1]}
+        says = replace(says, lacking=[one for one in says.lacking if one not in overtaken])
+    kind = _kind([one.status for one in moves if one.status is not None], says, table)
+    if kind == AGREES:
+        return Finding(kind, expected)
+    plan = _plan(kind, told, says, superseded)
+    ends_there = any(table[s].terminal for s in says.statuses or ()) and kind != "missing-steps"
+    shows_none = kind == "missing-steps" and 1 < len(plan) == sum(one.type == "StatusChanged" for one in moves)
+    careful = not plan or ends_there or shows_none or kind in ("contradictory", "unclassified")
+    return Finding(kind, expected, plan, careful)
+
+
+def _kind(told: Sequence[int], says: Standing, table: Mapping[int, StatusRow]) -> str:
+    if not says.there:
+        return "missing-there"
+    lacks = "missing-steps" if says.lacking else AGREES
+    if says.statuses is None or not told:
+        return lacks
+    if not says.statuses:
+        return "unclassified"
+    if told[-1] in says.statuses:
+        return lacks
+    if any(status in told[:-1] for status in says.statuses):
+        return "behind"
+    return side_of(told[-1], says.statuses[0], table)
+
+
+def side_of(told: int, theirs: int, table: Mapping[int, StatusRow]) -> str:
+    """Which of two statuses is further on: the one that fewer lawful moves lead to; of two alike the one with the higher code."""
+    onwards, back = moves_between(told, theirs, table), moves_between(theirs, told, table)
+    if onwards is None and back is None:
+        return "contradictory"
+    if onwards is None or back is None:
+        return "behind" if onwards is None else "ahead"
+    return "ahead" if (onwards, -theirs) < (back, -told) else "behind"
+
+
+def moves_between(one: int, other: int, table: Mapping[int, StatusRow]) -> int | None:
+    """The fewest lawful moves that lead from one status to another, an explicit reopening apart; None where none do."""
+    found, edge, count = {one}, {one}, 0
+    while edge:
+        if other in edge:
+            return count
+        edge = {move for code in edge for move in table[code].moves} - found
+        found |= edge
+        count += 1
+    return None
+
+
+def _plan(kind: str, told: Sequence[Told], says: Standing, superseded: str) -> list[Retelling]:
+    """The fewest messages: the dossier as it stands, once, and each step that left no trace, once. Nothing that is there goes again."""
+    heal = says.heal
+    if kind == "unclassified" or not (heal.status or heal.step):
+        return []
+    moves = [one for one in told if one.status is not None] or list(told)
+    steps = [one for one in moves if one.type == "StatusChanged"]
+    if kind == "missing-there":
+        if not heal.anew:
+            return []
+        kept = steps if superseded == "kept" else steps[-1:]
+        return [Retelling(moves[-1].message, heal.status, present=True, anew=True), *_each(kept, heal)]
+    lacking = set(says.lacking or ())
+    missed = _each([one for one in told if one.message in lacking], heal)
+    if kind == "missing-steps":
+        return missed
+    if heal.status:
+        return [Retelling(moves[-1].message, heal.status, present=True), *missed]
+    # the status goes with a step alone: lawful only where that step is gone, else it would stand there twice
+    return missed if missed and missed[-1].message == moves[-1].message else []
+
+
+def _each(steps: Sequence[Told], heal: Heal) -> list[Retelling]:
+    return [Retelling(one.message, heal.step) for one in steps] if heal.step else []

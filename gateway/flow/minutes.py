@@ -1,0 +1,177 @@
+"""The daily minutes of reconciliation (biên bản đối soát): what was asked, what differed and what became of it, signed, as JSON and CSV.
+
+They lie in `data/minutes/<partner>/`: `<day>.json`, `<day>.csv`, and `<day>.sign.json` with the digests of both and our signature over them.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import hmac
+import io
+import json
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from gateway.canonical.scalars import HANOI, write_instant
+from gateway.codes.changes import write_whole
+from gateway.dossiers.differences import KINDS
+from gateway.errors import DeliveryError, Misconfigured
+from gateway.flow.catalogue import is_due
+from gateway.flow.counting import can_count, compare_days
+from gateway.flow.gateway import Gateway
+from gateway.flow.reconcile import Reconciler
+from gateway.ledger import facts
+from gateway.ledger import reconciling as ledger
+
+log = structlog.get_logger("minutes")
+
+COLUMNS = (
+    "number", "dossier", "kind", "kind_vi", "told", "theirs", "state", "found_at", "ended_at", "seen", "rounds", "messages",
+)  # fmt: skip
+
+
+class Night:
+    """A partner's rounds, by day and by night: after the night's round the minutes of the day before are written."""
+
+    def __init__(self, gateway: Gateway, partner: str) -> None:
+        self.gateway, self.partner = gateway, partner
+        self.reconciler = Reconciler(gateway, partner)
+        self._closing: date | None = None  # the day whose minutes follow on this round
+
+    def step(self) -> int:
+        """As `Reconciler.step`."""
+        now, rules = self.gateway.now(), self.reconciler.rules
+        if self._closing is None and is_due(rules.at, self._last(), now):
+            self._closing = now.astimezone(HANOI).date() - timedelta(days=1)
+            self.reconciler.begin_night(now - timedelta(days=rules.days))
+            self._compare_days(self._closing)
+        count = self.reconciler.step()
+        if self._closing is not None and not self.reconciler.night:
+            file = write_minutes(self.gateway, self.partner, self._closing)
+            self._note(now)
+            log.info("minutes_written", partner=self.partner, file=str(file))
+            self._closing = None
+        return count
+
+    def _compare_days(self, until: date) -> None:
+        if not can_count(self.reconciler):
+            return
+        try:
+            compare_days(self.reconciler, until - timedelta(days=self.reconciler.rules.days), until)
+        except DeliveryError as error:  # the questions about each dossier go on
+            log.warning("days_not_compared", partner=self.partner, code=error.code, reason=error.reason)
+
+    def _note(self, now: datetime) -> None:
+        with self.gateway.ledger.write() as connection:
+            facts.set_cursor(connection, self._cursor, write_instant(now), now)
+
+    @property
+    def _cursor(self) -> str:
+        return f"{self.partner} minutes"
+
+    def _last(self) -> datetime:
+        """When the last minutes were written; from its first day on a partner has some of each day that ends."""
+        with self.gateway.ledger.read() as connection:
+            found = facts.cursor(connection, self._cursor)
+        if found is None:
+            self._note(self.gateway.now())
+        return datetime.fromisoformat(found) if found else self.gateway.now()
+
+
+def folder_of(gateway: Gateway, partner: str) -> Path:
+    return gateway.config.data / "minutes" / partner
+
+
+def gather(gateway: Gateway, partner: str, day: date) -> dict[str, Any]:
+    """The minutes of one day, Vietnam's, and of the night that closes it (until noon), as they are known now."""
+    begin = datetime(day.year, day.month, day.day, tzinfo=HANOI)
+    end = begin + timedelta(hours=36)
+    with gateway.ledger.read() as connection:
+        found = ledger.answered(connection, partner, begin, end)
+        rows = ledger.differences_between(connection, partner, begin, end)
+    row = gateway.config.partners[partner]
+    return {
+        "partner": partner,
+        "name": row.name,
+        "day": str(day),
+        "mode": row.reconcile.mode,
+        "made_at": write_instant(gateway.now()),
+        "asked": sum(found.values()),
+        "agree": found.get("agrees", 0),
+        "by_kind": dict(sorted(Counter(r.kind for r in rows).items())),
+        "by_state": dict(sorted(Counter(r.state for r in rows).items())),
+        "differences": [_line(r) for r in rows],
+    }
+
+
+def _line(row: Any) -> dict[str, Any]:
+    return {
+        "number": row.id, "dossier": row.dossier, "kind": row.kind, "kind_vi": KINDS[row.kind][0], "told": row.told, "theirs": row.theirs,
+        "state": row.state, "found_at": write_instant(row.found_at), "ended_at": write_instant(row.ended_at) if row.ended_at else None,
+        "seen": row.seen, "rounds": row.rounds, "messages": len(json.loads(row.plan)),
+    }  # fmt: skip
+
+
+def write_minutes(gateway: Gateway, partner: str, day: date) -> Path:
+    """Written anew, whole, each time; the JSON file's path."""
+    folder = folder_of(gateway, partner)
+    folder.mkdir(parents=True, exist_ok=True)
+    told = gather(gateway, partner, day)
+    texts = {f"{day}.json": json.dumps(told, ensure_ascii=False, indent=1) + "\n", f"{day}.csv": _as_csv(told)}
+    for name, text in texts.items():
+        write_whole(folder / name, text)
+    signed = _sign(gateway, partner, {name: _digest(text.encode()) for name, text in texts.items()})
+    write_whole(folder / f"{day}.sign.json", json.dumps(signed, ensure_ascii=False, indent=1) + "\n")
+    return folder / f"{day}.json"
+
+
+def check_minutes(gateway: Gateway, file: Path) -> list[str]:
+    """The names of the files of that day that were changed since they were signed; empty when all are as they were.
+
+    `file` is any of the three. Raises `Misconfigured` when there is no signature, or when it is none of ours.
+    """
+    day, partner = file.name.split(".")[0], file.resolve().parent.name
+    place = file.with_name(f"{day}.sign.json")
+    try:
+        told = json.loads(place.read_text(encoding="utf-8"))
+        digests, sign = dict(told["sha256"]), str(told["hmac_sha256"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        words = "không đọc được chữ ký · its signature cannot be read"
+        raise Misconfigured(f"{place}: {words}: {type(error).__name__}") from error
+    if not hmac.compare_digest(_sign(gateway, partner, digests)["hmac_sha256"].encode(), sign.encode()):
+        raise Misconfigured(f"{place}: chữ ký không phải của cổng này · the signature is none of this gateway's")
+    return [
+        name
+        for name, digest in digests.items()
+        if not file.with_name(name).is_file() or _digest(file.with_name(name).read_bytes()) != digest
+    ]
+
+
+def _sign(gateway: Gateway, partner: str, digests: Mapping[str, str]) -> dict[str, Any]:
+    over = json.dumps([partner, sorted(digests.items())], ensure_ascii=False)
+    return {"partner": partner, "sha256": dict(digests), "hmac_sha256": gateway.sign("minutes", over)}
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _as_csv(told: Mapping[str, Any]) -> str:
+    """With a byte-order mark: a spreadsheet would otherwise read Vietnamese as something else."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\r\n")
+    writer.writeheader()
+    for line in told["differences"]:
+        writer.writerow({name: _harmless(value) for name, value in line.items()})
+    return "\ufeff" + out.getvalue()
+
+
+def _harmless(value: Any) -> Any:
+    """A partner's word that a spreadsheet would take for a formula is quoted."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

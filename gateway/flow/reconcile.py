@@ -1,0 +1,343 @@
+"""Reconciliation: ask a partner how each dossier stands, compare that with what it was told, heal what differs through the ordinary lanes.
+
+One question at a time a partner, paced. An answer counts only if nothing happened in the dossier's lane while it was asked. What heals is
+written into the lane in the same transaction that judges the answer, so that it can be written once only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+import structlog
+
+from gateway.canonical.scalars import write_instant
+from gateway.config import Reconcile
+from gateway.dossiers.differences import AGREES, Finding, Told, find_difference
+from gateway.dossiers.view import build_view
+from gateway.errors import AskFirst, Misconfigured, Refused, TryLater
+from gateway.flow.gateway import Gateway
+from gateway.flow.retell import write_retellings
+from gateway.ledger import paces
+from gateway.ledger import reconciling as ledger
+from gateway.ledger.messages import histories, lock_dossier, storable
+from gateway.ledger.opening import Clash, LedgerAway
+from gateway.message import Message
+from gateway.ports import Parcel, Standing, Telling
+
+log = structlog.get_logger("reconcile")
+
+VAIN = 3  # after so many healings in vain a person looks
+PAUSE = 60.0  # seconds before a partner that could not answer is asked again
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One dossier asked about: what the partner said, what that means, what was done. `state` is the difference's, None where there is none."""
+
+    dossier: str
+    says: Standing
+    finding: Finding
+    state: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A dossier's lane before the question: its mark, what the partner took, and the parcels of that."""
+
+    mark: Any
+    told: Sequence[Told]
+    parcels: Sequence[Parcel]
+
+
+class Reconciler:
+    """One partner's. `dry` asks and writes nothing; `permit`: a person has said that what differs is to be healed now."""
+
+    def __init__(self, gateway: Gateway, partner: str, *, dry: bool = False, permit: bool = False) -> None:
+        """Raises `Misconfigured` for a partner that cannot be asked."""
+        if partner not in gateway.config.partners:
+            known = ", ".join(gateway.config.partners)
+            raise Misconfigured(f"không có đối tác · no partner {partner!r}; có · known: {known}")
+        self.gateway, self.partner, self.dry, self.permit = gateway, partner, dry, permit
+        self.rules: Reconcile = gateway.config.partners[partner].reconcile
+        self.policy = gateway.config.delivery(partner)
+        if not can_tell(gateway, partner):
+            raise Misconfigured(
+                f"{partner}: kết nối này không hỏi được hồ sơ đang ở đâu · this connector cannot ask how a dossier stands"
+            )
+        self.outbound = cast(Telling, gateway.outbound(partner))
+        self._terminal = [code for code, row in gateway.config.statuses.items() if row.terminal]
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{id(self):x} asking"
+        self._after = ""  # the last dossier of the round
+        self._since: datetime | None = None  # of the round at night
+        self._waiting: list[str] = []
+        self._next_round = gateway.now()
+        self._silent_until = gateway.now()
+        self.night = False  # the round at night is under way
+        self._begun = False
+
+    # ── rounds ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def step(self) -> int:
+        """Put the questions whose time has come, as far as the pace allows. Returns how many were put. Raises `LedgerAway`."""
+        count = 0
+        while self.gateway.now() >= self._silent_until:
+            code = self._pick()
+            if code is None or not self._question(code):
+                break
+            count += 1
+        return count
+
+    def begin_night(self, since: datetime) -> None:
+        """A round over every dossier that moved since then, finished ones too."""
+        self._after, self._since, self._waiting, self._next_round = "", since, [], self.gateway.now()
+        self.night, self._begun = True, False
+
+    def _pick(self) -> str | None:
+        """Known differences first, then the next of the round."""
+        now = self.gateway.now()
+        with self.gateway.ledger.read() as connection:
+            again = ledger.due_again(connection, self.partner, now)
+            if again:
+                return again[0]
+            if not self._waiting and self._begun and not self._after:
+                self.night = False
+            if not self._waiting and now >= self._next_round:
+                self._waiting, self._begun = self._batch(connection, now), True
+                if self.night and not self._waiting:
+                    self.night = bool(self._after)
+        return self._waiting[0] if self._waiting else None
+
+    def _batch(self, connection: Any, now: datetime) -> list[str]:
+        settled = ledger.later(now, -self.rules.after_seconds)
+        found = list(
+            ledger.next_lanes(
+                connection, self.partner, self._after, settled=settled, terminal=self._terminal, since=self._since
+            )
+        )
+        if not self._after:
+            self._next_round = now
+        if len(found) == ledger.LOOK:
+            self._after = found[-1]
+        else:  # the round's last: the next one begins in its time
+            self._after, self._since = "", None
+            self._next_round = ledger.later(self._next_round, self.rules.every_seconds)
+        return found
+
+    def _question(self, code: str) -> bool:
+        """False when it was not put: the pace does not allow it yet, or the partner did not answer."""
+        with self.gateway.ledger.write() as connection:
+            seats = ledger.may_ask(
+                connection, self.partner, rate=self.rules.rate, pace=self.policy.rate, calls=self.policy.calls,
+                owner=self._owner, now=self.gateway.now(),
+            )  # fmt: skip
+        if seats is None:
+            return False
+        try:
+            asked = self.ask(code)
+            self._done_with(code)
+            if asked is None:  # something came into its lane meanwhile
+                self._put_off(code)
+        except (TryLater, AskFirst) as error:  # the partner is away: this question is the first one again
+            log.warning("question_failed", partner=self.partner, dossier=code, code=error.code, reason=error.reason)
+            self._silent_until = ledger.later(self.gateway.now(), PAUSE)
+        except LedgerAway:
+            raise
+        except Exception as error:  # one dossier that cannot be asked about holds up no other
+            log.exception("question_failed", partner=self.partner, dossier=code, error=type(error).__name__)
+            self._done_with(code)
+            self._put_off(code)
+        finally:
+            if seats:
+                with self.gateway.ledger.write() as connection:
+                    paces.leave_seats(connection, self.partner, self._owner, seats)
+        return True
+
+    def _done_with(self, code: str) -> None:
+        if self._waiting and self._waiting[0] == code:
+            self._waiting.pop(0)
+
+    def _put_off(self, code: str) -> None:
+        with self.gateway.ledger.write() as connection:
+            row = ledger.open_difference(connection, self.partner, code)
+            if row is not None and row.again_at is not None:
+                again = ledger.later(self.gateway.now(), self.rules.again_seconds)
+                ledger.change_difference(connection, row.id, again_at=again)
+
+    # ── one dossier ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def ask(self, code: str) -> Asked | None:
+        """Ask about one dossier, note the answer, and do about a difference what the partner's rules say.
+
+        None where there is nothing to ask: the partner took nothing of it, or something is under way. Raises a `DeliveryError` when the
+        question failed.
+        """
+        case = self._case(code)
+        if case is None:
+            return None
+        says = self.outbound.state(case.parcels)
+        finding = find_difference(case.told, says, self.gateway.config.statuses, self.rules.superseded)
+        if self.dry:
+            return Asked(code, says, finding)
+        try:
+            with self.gateway.ledger.write() as connection:
+                asked = self._note(connection, code, case, says, finding)
+        except Clash:  # another process found the same difference at the same moment
+            return None
+        if asked is not None and asked.state == "healing":
+            self.gateway.channel.ring(self.partner)
+        return asked
+
+    def _case(self, code: str) -> _Case | None:
+        with self.gateway.ledger.read() as connection:
+            mark = ledger.lane_mark(connection, self.partner, code)
+            if mark is None or mark.open or not mark.delivered:
+                return None
+            rows = ledger.told_rows(connection, self.partner, code)
+            messages = histories(connection, [code]).get(code, [])
+        by_seq = {message.seq: message for message in messages}
+        told: list[Told] = []
+        parcels: list[Parcel] = []
+        for row in rows:
+            message = by_seq[row.message_seq]
+            told.append(Told(message.id, message.type, _status(message, first=not told), message.event_time))
+            parcels.append(self._parcel(row, message, [one for one in messages if one.seq < message.seq]))
+        return _Case(mark, told, parcels) if told else None
+
+    def _parcel(self, row: Any, message: Message, earlier: Sequence[Message]) -> Parcel:
+        """As it was sent. What cannot be made again today, because a code or a mapping has changed, has no documents."""
+        documents: dict[str, Any] = json.loads(row.edited) if row.edited else {}
+        if not documents:
+            try:
+                documents = self.gateway.documents(
+                    self.partner, message, build_view(message, earlier, self.gateway.link)
+                )
+            except Refused:
+                log.info("not_made_again", partner=self.partner, message=message.id)
+        return Parcel(row.id, message.id, message, documents, known_there=True)
+
+    def _note(self, connection: Any, code: str, case: _Case, says: Standing, finding: Finding) -> Asked | None:
+        """The answer and what follows, unless something happened in the lane meanwhile."""
+        dossier = lock_dossier(connection, code)
+        if ledger.lane_mark(connection, self.partner, code, lock=True) != case.mark:
+            return None
+        now = self.gateway.now()
+        one = says.statuses[0] if says.statuses is not None and len(says.statuses) == 1 else None
+        status = finding.expected if finding.kind in (AGREES, "missing-steps") else one
+        ledger.note_answer(
+            connection,
+            {
+                "dossier": code, "system": self.partner, "at": now, "there": says.there, "theirs": _text(says.theirs),
+                "status": status if says.there else None, "since": says.since, "finding": finding.kind, "answer": _text(says.answer),
+            },
+        )  # fmt: skip
+        row = ledger.open_difference(connection, self.partner, code)
+        if finding.kind == AGREES:
+            self._end(connection, row, now)
+            return Asked(code, says, finding)
+        number, state = self._follow(connection, row, code, says, finding, now)
+        if state == "heal":
+            state = self._heal(connection, number, dossier, finding, row, now)
+        return Asked(code, says, finding, state)
+
+    def _end(self, connection: Any, row: Any, now: datetime) -> None:
+        if row is not None:
+            state = "healed" if row.state == "healing" else "gone"
+            ledger.change_difference(connection, row.id, state=state, ended_at=now, again_at=None)
+            log.info(f"difference_{state}", partner=self.partner, dossier=row.dossier, kind=row.kind)
+
+    def _follow(
+        self, connection: Any, row: Any, code: str, says: Standing, finding: Finding, now: datetime
+    ) -> tuple[int, str]:
+        """The difference written down, its number, and its state; ``heal`` when it is to be healed at once."""
+        plan = json.dumps([one.as_json() for one in finding.plan], ensure_ascii=False)
+        values: dict[str, Any] = {
+            "kind": finding.kind,
+            "told": finding.expected,
+            "theirs": _text(says.theirs),
+            "plan": plan,
+        }
+        same = row is not None and all(getattr(row, name) == value for name, value in values.items())
+        seen = row.seen + 1 if same and row.state != "healing" else 1
+        rounds = row.rounds + 1 if row is not None and row.state == "healing" else row.rounds if row is not None else 0
+        before = row.state if same else None
+        state = self._decide(connection, finding, seen, rounds, before)
+        wait = self.rules.again_seconds if state == "open" and seen < self.rules.sure else self.rules.every_seconds
+        again = None if state == "declined" else ledger.later(now, wait)
+        values |= {"seen": seen, "rounds": rounds, "state": "open" if state == "heal" else state, "again_at": again}
+        if row is not None:
+            ledger.change_difference(connection, row.id, **values)
+            return row.id, state
+        values |= {"system": self.partner, "dossier": code, "found_at": now}
+        log.warning("difference_found", partner=self.partner, dossier=code, kind=finding.kind)
+        return ledger.add_difference(connection, values), state
+
+    def _decide(self, connection: Any, finding: Finding, seen: int, rounds: int, before: str | None) -> str:
+        """What becomes of a difference: open (to be asked about again), proposed, person, declined, or heal."""
+        if before == "declined" and not self.permit:
+            return before
+        if finding.plan and (self.permit or before == "approved"):
+            return "heal"
+        if seen < self.rules.sure or self.rules.mode in ("off", "show"):
+            return "open"
+        if not finding.plan or rounds >= VAIN:
+            return "person"
+        many = finding.careful or ledger.open_count(connection, self.partner) > self.rules.most
+        return "proposed" if self.rules.mode == "approve" or many else "heal"
+
+    def _heal(self, connection: Any, number: int, dossier: Any, finding: Finding, row: Any, now: datetime) -> str:
+        again = ledger.later(now, self.rules.after_seconds)
+        rounds = 0 if row is None else row.rounds + (row.state == "healing")
+        because = f"{self.partner}-{number}-{rounds}-{write_instant(now)}"
+        made = write_retellings(connection, dossier, self.partner, finding.plan, because, now)
+        ledger.change_difference(connection, number, state="healing", again_at=again)
+        log.info(
+            "difference_healing", partner=self.partner, dossier=dossier.code, kind=finding.kind, messages=len(made)
+        )
+        return "healing"
+
+    # ── several, at a person's word ─────────────────────────────────────────────────────────────────────────────
+
+    def ask_all(self, codes: Sequence[str] = (), since: datetime | None = None) -> Iterator[Asked]:
+        """Every dossier named, or every one that is due, one after another; those under way are left out. Raises a `DeliveryError`."""
+        for code in codes or self._every(since):
+            asked = self.ask(code)
+            if asked is not None:
+                yield asked
+
+    def _every(self, since: datetime | None) -> Iterator[str]:
+        after = ""
+        while True:
+            with self.gateway.ledger.read() as connection:
+                found = ledger.next_lanes(
+                    connection, self.partner, after, settled=self.gateway.now(), terminal=self._terminal,
+                    since=since or datetime.min.replace(tzinfo=self.gateway.now().tzinfo),
+                )  # fmt: skip
+            yield from found
+            if len(found) < ledger.LOOK:
+                return
+            after = found[-1]
+
+
+def can_tell(gateway: Gateway, partner: str) -> bool:
+    """Can this partner be asked how a dossier stands? A partner that gets copies is not: it believes nothing in earnest."""
+    kind = gateway.kinds[gateway.partners[partner].connector]
+    return kind.delivers and partner not in gateway.config.replicas and hasattr(gateway.outbound(partner), "state")
+
+
+def _status(message: Message, *, first: bool) -> int | None:
+    """The status that a message tells; a dossier submitted again tells nothing new."""
+    tells = message.type == "StatusChanged" or (message.type == "DossierSubmitted" and first)
+    return int(message.body["status"]) if tells else None
+
+
+def _text(words: str | None) -> str | None:
+    return storable(words) if words is not None else None
+
+
+__all__ = ["Asked", "Reconciler", "can_tell"]
