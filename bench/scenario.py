@@ -41,7 +41,7 @@ from gateway.ports import Submission, Ticket
 from gateway.simulation import Serve
 
 BATCH = 200
-LOOK, PATIENCE = 0.02, 20_000  # seconds between two looks at what waits; looks in a row without any change
+LOOK, PATIENCE = 0.05, 8_000  # seconds between two looks at what waits; looks in a row without any change
 TWINS = {"portal": "mapi", "vnpost": "vnpost_hcc", "one-stop": "one_stop_rest"}
 ACCOUNTS = {
     "mapi": {"username": "tinh", "password": "thu"},

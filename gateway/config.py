@@ -188,6 +188,12 @@ class PartnerFile(Section):
         description="units, as patterns, whose dossiers its own units may receive (reception regardless of boundary)",
     )
     poll_seconds: Seconds | None = None
+    silent_minutes: int | None = Field(
+        default=None,
+        ge=1,
+        le=100_000,
+        description="working minutes without a message from it that are trouble; none: it may be silent",
+    )
     settings: dict[str, Any] = {}
     mappings: dict[str, dict[str, str]] = {}
     delivery: dict[str, Any] = {}

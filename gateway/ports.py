@@ -199,7 +199,7 @@ class Submission:
 class Accepted:
     """The receipt the sender gets: stored and routed. `repeated`: it was accepted before, this is the first receipt again.
 
-    `warnings`: what the dossier as it stands would lose by the national index and its sender can still mend, as JSON.
+    `warnings`: what the dossier as it stands would lose by the national index and its sender can still mend, as JSON. `doubts`: of its dates.
     """
 
     id: str
@@ -212,6 +212,7 @@ class Accepted:
     held: str | None = None
     repeated: bool = False
     warnings: Sequence[Mapping[str, Any]] = ()
+    doubts: Sequence[Fault] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import json
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,9 @@ class MapiOutbound:
     def state(self, told: Sequence[Parcel]) -> Standing:
         """Ask TraCuuHoSo. A row counts as lacking when fewer are there than were sent with its moment and status.
 
-        A dossier born on the portal shows the reduced codes: what one means is what it was told with.
+        A dossier born on the portal shows the reduced codes: what one means is what it was told with. Where a row
+        lacks and another is there that nobody told, the one may be the other, changed there or made otherwise by
+        today's mapping: no row is to be sent then, it would stand there twice.
         """
         born_there = told[0].message.type != "DossierSubmitted" or told[0].documents.get("dossier") is None
         held = [
@@ -105,12 +108,13 @@ class MapiOutbound:
         theirs = held[0].get("TrangThaiHoSo")
         word = theirs if isinstance(theirs, str) else None
         rows = held[0].get(self._progress_key)
+        lacking, strange = _compare_rows(told, rows) if isinstance(rows, list) else (None, False)
         return Standing(
             there=True,
             theirs=word,
             statuses=_meanings(word, told) if born_there else STATUSES.get(word or "", ()),
-            lacking=_lacking(told, rows) if isinstance(rows, list) else None,
-            heal=heal,
+            lacking=lacking,
+            heal=replace(heal, step=()) if lacking and strange else heal,
             answer=json.dumps(held[0], ensure_ascii=False)[:2000],
         )
 
@@ -220,9 +224,12 @@ def _meanings(word: str | None, told: Sequence[Parcel]) -> Sequence[int]:
     return list(dict.fromkeys(found)) or STATUSES.get(word or "", ())
 
 
-def _lacking(told: Sequence[Parcel], rows: Sequence[Any]) -> list[str]:
-    """The keys of those whose row is not there. Of two alike that were sent, two must be there; its words may have been put otherwise."""
-    there = Counter(tuple(row.get(field) for field in _ROW[:2]) for row in rows if isinstance(row, dict))
+def _compare_rows(told: Sequence[Parcel], rows: Sequence[Any]) -> tuple[list[str], bool]:
+    """The keys of those whose row is not there, and whether rows are there that nobody told.
+
+    Of two alike that were sent, two must be there; its words may have been put otherwise.
+    """
+    there = Counter(tuple(str(row.get(field)) for field in _ROW[:2]) for row in rows if isinstance(row, dict))
     found = []
     for parcel in told:
         for name in _ROW_OF:
@@ -230,10 +237,10 @@ def _lacking(told: Sequence[Parcel], rows: Sequence[Any]) -> list[str]:
             if document is None:
                 continue
             row = tuple(document[field] for field in _ROW_OF[name][:2])
-            if not there[row]:
+            if there[row] <= 0:
                 found.append(parcel.key)
             there[row] -= 1
-    return found
+    return found, any(count > 0 for count in there.values())
 
 
 def _wanted(parcel: Parcel) -> list[str]:

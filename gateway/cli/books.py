@@ -15,7 +15,7 @@ from typing import Any
 
 from gateway.canonical.scalars import HANOI
 from gateway.ledger import Ledger, standing
-from gateway.ledger.tables import OPEN
+from gateway.ledger.tables import OPEN, RETOLD
 
 Book = Mapping[str, Any]
 
@@ -33,9 +33,12 @@ def compare(ledger: Ledger, books: Mapping[str, Book]) -> list[str]:
 
 
 def _lanes(rows: Sequence[Any]) -> Iterator[tuple[str, list[Any], list[Any]]]:
-    """Each lane's dossier, what was delivered in it, and what is still open: of that the first may have arrived, wholly or in part."""
+    """Each lane's dossier, what was delivered in it, and what is still open: of that the first may have arrived, wholly or in part.
+
+    What was told again after a difference is left out: it restores what was delivered before, and adds nothing to it.
+    """
     for dossier, lane in groupby(rows, key=lambda row: row.dossier):
-        every = list(lane)
+        every = [row for row in lane if row.type != RETOLD]
         yield (
             dossier,
             [r for r in every if r.state == "delivered"],

@@ -126,6 +126,7 @@ def _ask_gateway(config: Config, gateway: Gateway, connections: bool, conservati
     yield _check_index(config, gateway)
     yield from _one_by_one("Kết nối · connectors", lambda: _check_connectors(gateway))
     yield from _check_broker(gateway)
+    yield from _one_by_one("Thông báo · notices", lambda: gateway.notices.faults(config.partners))
     yield from _check_signon(gateway)
     if connections:
         yield from _check_connections(gateway)
@@ -313,9 +314,15 @@ def _inspect(gateway: Gateway) -> Iterator[str]:
 
 def _check_connections(gateway: Gateway) -> Iterator[Answer]:
     from gateway.cli.partners import ask
+    from gateway.flow.herald import check_channel
 
     for one in ask(gateway):
         yield Answer(one["partner"], one["ok"], f"{one['question']} {one['answer']}")
+    for name in gateway.notices.channels:
+        try:
+            yield Answer(f"Kênh · channel {name}", True, check_channel(gateway, name))
+        except (DeliveryError, Misconfigured) as error:
+            yield Answer(f"Kênh · channel {name}", False, str(error))
 
 
 def _check_conservation(gateway: Gateway) -> Iterator[Answer]:

@@ -1,4 +1,4 @@
-"""`lienthong demo`: a day at the counter in about a minute, with the portal down in the middle of it."""
+"""`lienthong demo`: a day at the counter in about a minute, with the portal down in the middle of it, and a disagreement planted at its end."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def demo(dossiers: int, seed: int, fast: bool, keep: bool) -> None:
     """Xem cổng làm việc: một ngày ở bộ phận một cửa, trong một phút.
 
     See the gateway at work: the twins of a one-stop system, the national portal and the post on this machine, a day of invented dossiers
-    between them, the portal down in the middle. At the end every book is compared with the ledger; exit code 0 only if all agree.
+    between them, the portal down in the middle, its book changed by hand at the end: found, explained, healed. Then every book is compared with
+    the ledger; exit code 0 only if all agree.
     """
     from gateway.cli.play import Play
     from gateway.cli.stage import Stage

@@ -47,11 +47,11 @@ def list_(home: Path, destination: str | None, dossier: str | None, limit: int, 
     books = open_books(home)
     with books.read() as connection:
         rows = ledger.doubts(connection, destination=destination, dossier=dossier, limit=limit)
+    masks = {row.dossier: mask_of(books, row.dossier) for row in rows}
     if as_json:
         without = ("answer", "open_attempt", "message_seq", "lease_until", "probe_at", "next_at")
-        print_json([{**mapping(row, *without), **_next(row, utc_now())} for row in rows])
+        print_json([masks[row.dossier].inside({**mapping(row, *without), **_next(row, utc_now())}) for row in rows])
         return
-    masks = {row.dossier: mask_of(books, row.dossier) for row in rows}
     table(
         "Chưa rõ kết quả · In doubt",
         ("#Số", "!Hồ sơ", "Đích", "Bản tin", "Vì sao", "#Đã hỏi", "Trả lời cuối", "Hỏi tiếp", "#Sau"),

@@ -89,7 +89,8 @@ def ask(message: str, home: Path, who: str, reason: str, as_json: bool) -> None:
 
     Ask the partner that sent it how the dossier stands there now. It changes nothing here; then apply or discard.
     """
-    from gateway.cli.reconcile import show_asked
+    from gateway.cli.asking import Round
+    from gateway.errors import Misconfigured
     from gateway.flow.reconcile import Reconciler
     from gateway.ledger import rulings
     from gateway.ledger.facts import note_act
@@ -98,9 +99,16 @@ def ask(message: str, home: Path, who: str, reason: str, as_json: bool) -> None:
     with gateway.ledger.read() as connection:
         row = rulings.held_one(connection, message)
     asked = Reconciler(gateway, row.source, dry=True).ask(row.dossier)
+    if asked is None:
+        words = f"{row.source}: chưa nhận gì của hồ sơ này, hoặc đang có bản tin trên đường: không có gì để hỏi"
+        raise Misconfigured(
+            f"{words} · it took nothing of this dossier, or something is under way: there is nothing to ask"
+        )
     with gateway.ledger.write() as connection:
         note_act(connection, at=gateway.now(), who=who, act="ask", subject=f"message {message}", reason=reason)
-    show_asked([] if asked is None else [asked], as_json=as_json)
+    told = Round(as_json=as_json)
+    told.hear(row.source, [asked], 1)
+    told.close()
 
 
 def held_rows(ledger: Ledger, dossier: str | None, limit: int, *, ruled: bool = False) -> list[dict[str, Any]]:

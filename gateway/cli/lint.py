@@ -57,7 +57,7 @@ def judge(setup: Setup, told: Sequence[Message], now: datetime) -> tuple[list[Lo
     faults: dict[str, Fault] = {}
     for partner in setup.kpi.partners:
         faults |= {fault.pointer: fault for fault in _refused(setup, partner, view)}
-    return setup.kpi.lint(view, setup.codes, now), list(faults.values())
+    return setup.losses(told, now), list(faults.values())
 
 
 def _refused(setup: Setup, partner: str, view: Mapping[str, Any]) -> Sequence[Fault]:
@@ -107,14 +107,10 @@ def _read(file: Path) -> list[Message]:
 
 def lint_kept(connection: Any, code: str, config: Config, now: datetime) -> list[Loss]:
     """What a dossier of the ledger loses as it stands; nothing for one that has no DossierSubmitted yet."""
-    from gateway.codes import CsvCodes
-    from gateway.dossiers.kpi import Kpi, view_of
+    from gateway.flow.gateway import Setup
     from gateway.ledger.messages import histories
 
-    view = view_of(histories(connection, [code]).get(code, []))
-    if view is None:
-        return []
-    return Kpi(config.folder / "kpi.toml").lint(view, CsvCodes(config.folder / "codelists"), now)
+    return Setup(config).losses(histories(connection, [code]).get(code, []), now)
 
 
 def losses_of(found: Sequence[Mapping[str, Any]]) -> list[Loss]:

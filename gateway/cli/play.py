@@ -14,7 +14,8 @@ from typing import Any
 from rich.text import Text
 
 from gateway.cli.board import Board, Phase
-from gateway.cli.samples import PROMOTION, WORDS, Piece, day, person, promotion
+from gateway.cli.disagreement import Disagreement
+from gateway.cli.samples import PROMOTION, WORDS, Piece, day, one_more, person, promotion
 from gateway.cli.show import BREAKER, COLOURS, console
 from gateway.cli.signon_scene import NAME, Province
 from gateway.cli.stage import Caller, Stage
@@ -41,6 +42,7 @@ class Play:
         self.expected: list[tuple[str, str]] = []
         self.ledger: Ledger | None = None
         self.refusals: list[str] = []
+        self.acts: list[Disagreement] = []
         self.board = Board(self.out, self._counts)
 
     def run(self) -> list[str]:
@@ -61,6 +63,7 @@ class Play:
             with self.board.phase("Chờ mọi việc xong · wait until all is quiet") as phase:
                 self._until_quiet(phase)
                 phase.says = "xong · done"
+            self._disagreement()
         return self._judge()
 
     # ── scenes ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -191,6 +194,28 @@ class Play:
             rows += page["items"]
         return rows
 
+    def _disagreement(self) -> None:
+        with self.board.phase(
+            "Có người sửa tay sổ của Cổng: thấy, giải thích, chữa · the portal's book, changed by hand, is found out and healed"
+        ) as phase:
+            pieces = one_more(self.dossiers + 1, datetime.now(UTC) - timedelta(minutes=1), self.codes, self.seed)
+            self._introduce(pieces)
+            self._send(pieces, 0, phase)
+            self._until_quiet(phase)
+            act = Disagreement(self._books(), self.stage.twins["portal"], self.one_stop, str(pieces[0].body["dossier"]))
+            self.acts.append(act)
+            act.plant()
+            began = time.monotonic()
+            phase.says = f"{act.code}: lùi về trạng thái 4, mất một dòng tiến độ · set back to 4, a progress row gone"
+            self._wait(act.found, "không thấy chỗ lệch · the difference was not found")
+            found = time.monotonic() - began
+            phase.says = f"{act.code}: {act.finding}"
+            self._wait(act.healed, "không chữa được chỗ lệch · the difference was not healed")
+            healed = time.monotonic() - began
+            for words in act.wrong():
+                self._expect(False, words)
+            phase.says = f"{act.code}: thấy sau {found:.0f} s, chữa xong sau {healed:.0f} s, {act.messages} bản tin · found, healed, messages"
+
     # ── sending and waiting ─────────────────────────────────────────────────────────────────────────────────
 
     def _send(
@@ -232,10 +257,13 @@ class Play:
 
     # ── what the ledger says ────────────────────────────────────────────────────────────────────────────────
 
-    def _read(self, ask: Callable[..., Any], *arguments: Any) -> Any:
+    def _books(self) -> Ledger:
         if self.ledger is None:
             raise RuntimeError("the stage is not set")
-        with self.ledger.read() as connection:
+        return self.ledger
+
+    def _read(self, ask: Callable[..., Any], *arguments: Any) -> Any:
+        with self._books().read() as connection:
             return ask(connection, *arguments)
 
     def _open(self) -> int:
@@ -280,11 +308,11 @@ class Play:
             phase.says = f"{NAME}: Cổng tỉnh và một cửa đều nhận ra, rồi cả ba nơi cùng thoát · known in both, gone from all three"
 
     def _judge(self) -> list[str]:
-        books = {name: twin.book() for name, twin in self.stage.twins.items()}
-        if self.ledger is None:
-            raise RuntimeError("the stage is not set")
-        show_dossiers(self.out, self.ledger, books, self.words)
-        differ = judge(self.out, self.ledger, books, self.expected)
+        books, ledger = {name: twin.book() for name, twin in self.stage.twins.items()}, self._books()
+        show_dossiers(self.out, ledger, books, self.words)
+        for act in self.acts:
+            act.show(self.out, self.words)
+        differ = judge(self.out, ledger, books, self.expected)
         for words in self.refusals:
             self.out.print(Text.assemble(("✗ ", "bold red"), words))
         return [*differ, *self.refusals]

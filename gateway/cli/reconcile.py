@@ -7,26 +7,17 @@ import sys
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from gateway.cli.options import answerable, as_json, at_home, at_most, open_books, open_gateway
 
 if TYPE_CHECKING:
+    from gateway.cli.asking import Round
     from gateway.flow.gateway import Gateway
-    from gateway.flow.reconcile import Asked
+    from gateway.flow.reconcile import Reconciler
 
-STATES = {
-    "open": "sẽ hỏi lại · asked again",
-    "proposed": "chờ duyệt · waits for approval",
-    "approved": "đã duyệt · approved",
-    "healing": "đang chữa · being healed",
-    "person": "chờ người quyết định · a person decides",
-    "declined": "để nguyên · left as it is",
-    "healed": "đã chữa · healed",
-    "gone": "đã hết · gone by itself",
-}
 the_number = click.argument("number", type=int, metavar="SỐ")
 the_partner = click.argument("partner", metavar="ĐỐI_TÁC")
 
@@ -78,63 +69,41 @@ def run(
     Ask now, dossier by dossier, and compare with what the partner was told. Without --heal a difference goes the way of the partner's file.
     Exit code 1 when something differs.
     """
-    from gateway.canonical.scalars import HANOI
-    from gateway.flow.counting import can_count, compare_days
+    from gateway.cli.asking import Round
     from gateway.flow.reconcile import Reconciler
 
     if dry and heal:
         raise click.UsageError("--dry-run và --heal loại trừ nhau · exclude one another")
     gateway = open_gateway(home)
-    found: list[tuple[str, Asked]] = []
-    for name in [partner] if partner else _partners(gateway):
-        one = Reconciler(gateway, name, dry=dry, permit=heal)
-        asked = one.ask_all(dossiers, since.replace(tzinfo=HANOI) if since else None)
-        found += [(name, answer) for answer in asked]
-        if can_count(one) and not dossiers:
-            today = gateway.now().astimezone(HANOI).date()
-            begin = since.date() if since else today - timedelta(days=one.rules.days)
-            known = {answer.dossier for _, answer in found}
-            found += [(name, answer) for answer in compare_days(one, begin, today) if answer.dossier not in known]
-    show_asked([answer for _, answer in found], as_json=as_json)
-    sys.exit(int(any(answer.finding.kind != "agrees" for _, answer in found)))
+    found = Round(as_json=as_json)
+    try:
+        with found.showing():
+            for name in [partner] if partner else _partners(gateway):
+                one = Reconciler(gateway, name, dry=dry, permit=heal)
+                _ask(one, found, dossiers, since)
+    finally:  # a partner that does not answer any more takes nothing back of what it said
+        found.close()
+    sys.exit(130 if found.stopped else int(found.differing > 0))
+
+
+def _ask(one: Reconciler, found: Round, dossiers: Sequence[str], since: datetime | None) -> None:
+    from gateway.canonical.scalars import HANOI
+    from gateway.flow.counting import can_count, compare_days
+
+    moved = since.replace(tzinfo=HANOI) if since else None
+    total = len(dossiers) or one.count(moved)
+    found.hear(one.partner, one.ask_all(dossiers, moved), total, one.rules.rate)
+    if can_count(one) and not dossiers:
+        today = one.gateway.now().astimezone(HANOI).date()
+        begin = since.date() if since else today - timedelta(days=one.rules.days)
+        days = [answer for answer in compare_days(one, begin, today) if answer.dossier not in found.known]
+        found.hear(f"{one.partner}, theo ngày · by day", days, len(days))
 
 
 def _partners(gateway: Gateway) -> list[str]:
     from gateway.flow.reconcile import can_tell
 
     return [name for name in gateway.config.partners if can_tell(gateway, name)]
-
-
-def show_asked(found: Sequence[Asked], *, as_json: bool) -> None:
-    """What was answered; of those that agree only how many."""
-    from gateway.cli.show import print_json, table
-    from gateway.dossiers.differences import AGREES, KINDS
-
-    if as_json:
-        print_json([_plain(one) for one in found])
-        return
-    differing = [one for one in found if one.finding.kind != AGREES]
-    table(
-        "Chênh lệch · Differences",
-        ("!Hồ sơ", "Đã báo", "Đối tác nói", "Nghĩa là", "#Bản tin chữa", "Trạng thái"),
-        [
-            (
-                one.dossier, one.finding.expected, one.says.theirs, " · ".join(KINDS[one.finding.kind]), len(one.finding.plan),
-                STATES.get(one.state or "", "–"),
-            )
-            for one in differing
-        ],
-    )  # fmt: skip
-    click.echo(
-        f"đã hỏi · asked {len(found)}, khớp · agree {len(found) - len(differing)}, lệch · differ {len(differing)}"
-    )
-
-
-def _plain(one: Asked) -> dict[str, Any]:
-    return {
-        "dossier": one.dossier, "kind": one.finding.kind, "told": one.finding.expected, "theirs": one.says.theirs, "there": one.says.there,
-        "since": one.says.since, "plan": [step.as_json() for step in one.finding.plan], "careful": one.finding.careful, "state": one.state,
-    }  # fmt: skip
 
 
 @reconcile.command("list", epilog="Ví dụ · Example:  lienthong reconcile list portal")
@@ -149,7 +118,7 @@ def list_(partner: str | None, home: Path, ended: bool, limit: int, as_json: boo
     List the differences, oldest first: what was told, what the partner says, and what is done about it.
     """
     from gateway.cli.show import mapping, print_json, table
-    from gateway.dossiers.differences import KINDS
+    from gateway.dossiers.differences import KINDS, STATES
     from gateway.ledger import reconciling as ledger
 
     with open_books(home).read() as connection:
@@ -161,7 +130,16 @@ def list_(partner: str | None, home: Path, ended: bool, limit: int, as_json: boo
         "Chênh lệch · Differences",
         ("#Số", "Đối tác", "!Hồ sơ", "Đã báo", "Họ nói", "Nghĩa là", "!Từ lúc", "Trạng thái"),
         [
-            (r.id, r.system, r.dossier, r.told, r.theirs, " · ".join(KINDS[r.kind]), r.found_at, STATES[r.state])
+            (
+                r.id,
+                r.system,
+                r.dossier,
+                r.told,
+                r.theirs,
+                " · ".join(KINDS[r.kind]),
+                r.found_at,
+                " · ".join(STATES[r.state]),
+            )
             for r in rows
         ],
         caption="Tiếp theo · next: lienthong reconcile show | approve | decline SỐ" if rows else None,
@@ -179,7 +157,7 @@ def show(number: int, home: Path, as_json: bool) -> None:
     """
     from gateway.cli.looking import mask_of
     from gateway.cli.show import console, mapping, print_json, table, when
-    from gateway.dossiers.differences import KINDS
+    from gateway.dossiers.differences import KINDS, STATES
     from gateway.ledger import reconciling as ledger
 
     books = open_books(home)
@@ -190,7 +168,7 @@ def show(number: int, home: Path, as_json: bool) -> None:
         print_json({**mapping(row, "answer"), "answer": mask.text(row.answer or ""), "plan": plan})
         return
     out = console()
-    out.print(f"[bold]{number}[/]  {row.system}  {row.dossier}   {STATES[row.state]}")
+    out.print(f"[bold]{number}[/]  {row.system}  {row.dossier}   {' · '.join(STATES[row.state])}")
     out.print(" · ".join(KINDS[row.kind]), markup=False)
     words = f"đã báo · told {row.told or '–'}, đối tác nói · it says {row.theirs or '–'} ({when(row.asked_at)}), {row.seen}×"
     out.print(words, markup=False)
@@ -233,13 +211,14 @@ def decline(numbers: Sequence[int], home: Path, who: str, reason: str) -> None:
 
 
 def _decide(decision: str, numbers: Sequence[int], home: Path, who: str, reason: str) -> None:
+    from gateway.dossiers.differences import STATES
     from gateway.ledger import reconciling as ledger
 
     gateway = open_gateway(home)
     for number in numbers:
         with gateway.ledger.write() as connection:
             row = ledger.decide(connection, number, decision, who=who, reason=reason, now=gateway.now())
-        click.echo(f"{number} {row.system} {row.dossier}: {STATES[decision]}")
+        click.echo(f"{number} {row.system} {row.dossier}: {' · '.join(STATES[decision])}")
 
 
 @reconcile.command(epilog="Ví dụ · Example:  lienthong reconcile minutes portal --day 2026-01-05")
@@ -249,9 +228,9 @@ def _decide(decision: str, numbers: Sequence[int], home: Path, who: str, reason:
     "--day", type=click.DateTime(["%Y-%m-%d"]), help="Ngày (mặc định: hôm qua) · the day (default: yesterday)."
 )
 def minutes(partner: str, home: Path, day: datetime | None) -> None:
-    """Lập biên bản đối soát của một ngày, JSON và CSV có ký.
+    """Lập biên bản đối soát của một ngày: JSON, CSV và PDF, có ký.
 
-    Write a day's minutes, as JSON and CSV, signed; the clock does so each night.
+    Write a day's minutes, as JSON, CSV and PDF, signed; the clock does so each night. The PDF is to be printed and signed by hand.
     """
     from gateway.canonical.scalars import HANOI
     from gateway.errors import Misconfigured
@@ -263,7 +242,8 @@ def minutes(partner: str, home: Path, day: datetime | None) -> None:
         raise Misconfigured(f"không có đối tác · no partner {partner!r}; có · known: {known}")
     wanted: date = day.date() if day else gateway.now().astimezone(HANOI).date() - timedelta(days=1)
     file = write_minutes(gateway, partner, wanted)
-    click.echo(f"{file}: đã lập và ký · written and signed")
+    for one in (file, file.with_suffix(".csv"), file.with_suffix(".pdf")):
+        click.echo(f"{one}: đã lập và ký · written and signed")
 
 
 @reconcile.command(epilog="Ví dụ · Example:  lienthong reconcile verify data/minutes/portal/2026-01-05.json")

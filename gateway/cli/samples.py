@@ -291,6 +291,12 @@ def _reopened(s: Story) -> None:
     s.move(10, 15)
 
 
+def _unfetched(s: Story) -> None:
+    s.submit(channel=1, status=2)
+    s.move(4)
+    s.move(9, 60)
+
+
 Tale = Callable[[Story], None]
 _OFTEN: tuple[Tale, ...] = (
     _counter,
@@ -310,17 +316,23 @@ _SELDOM: tuple[Tale, ...] = (_late, _refused, _over, _withdrawn, _leapt, _stoppe
 def day(dossiers: int, end: datetime, codes: Codes, seed: int = 2026) -> list[Piece]:
     """Everything `dossiers` dossiers bring about, in the order of sending; the last of it happens shortly before `end`."""
     begin = end - timedelta(hours=9)
-    date = begin.astimezone(HANOI).strftime("%y%m%d")
     told: list[Piece] = []
     for number in range(1, dossiers + 1):
-        dice = random.Random(f"{seed}-{number}")  # noqa: S311 - invented people need no secret
         tale = _SELDOM[number // 5 % len(_SELDOM)] if number % 5 == 0 else _OFTEN[number % len(_OFTEN)]
-        story = Story(
-            dice, codes, f"{CENTRE}-{date}-{number:04d}", number, begin + timedelta(minutes=240 * number / dossiers)
-        )
-        tale(story)
-        told += story.pieces
+        told += _tell(tale, number, begin, timedelta(minutes=240 * number / dossiers), codes, seed)
     return sorted(told, key=lambda piece: piece.at)
+
+
+def one_more(number: int, end: datetime, codes: Codes, seed: int) -> list[Piece]:
+    """A dossier that has its result, which nobody has fetched yet; the last of it happens shortly before `end`."""
+    return _tell(_unfetched, number, end - timedelta(hours=2), timedelta(), codes, seed)
+
+
+def _tell(tale: Tale, number: int, begin: datetime, after: timedelta, codes: Codes, seed: int) -> list[Piece]:
+    dice = random.Random(f"{seed}-{number}")  # noqa: S311 - invented people need no secret
+    story = Story(dice, codes, f"{CENTRE}-{begin.astimezone(HANOI):%y%m%d}-{number:04d}", number, begin + after)
+    tale(story)
+    return story.pieces
 
 
 # ── people ──────────────────────────────────────────────────────────────────────────────────────────────────────

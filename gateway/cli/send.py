@@ -76,7 +76,8 @@ def _told(submission: Submission, result: Any) -> dict[str, Any]:
         }
     return {
         "id": result.id, "source_id": result.source_id, "type": result.type, "dossier": result.dossier, "held": result.held,
-        "destinations": list(result.destinations), "repeated": result.repeated,
+        "destinations": list(result.destinations), "repeated": result.repeated, "warnings": list(result.warnings),
+        "doubts": [fault.as_json() for fault in result.doubts],
     }  # fmt: skip
 
 
@@ -93,5 +94,6 @@ def _show(told: list[dict[str, Any]]) -> None:
             words = (
                 f"bị giữ · held: {one['held']}" if one["held"] else f"{words} → {', '.join(one['destinations']) or '–'}"
             )
+            words += "".join(f"\n! {w['detail']} · {w['detail_en']}" for w in (*one["doubts"], *one["warnings"]))
             rows.append((one["source_id"], one["dossier"], one["id"], words))
     table("Kết quả · Result", ("Mã của bên gửi", "!Hồ sơ", "!Mã của cổng", "Kết quả"), rows)

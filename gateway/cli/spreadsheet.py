@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Sequence
 from html import escape
@@ -34,9 +35,11 @@ _PARTS = {
         f'<styleSheet xmlns="{_SHEET}"><fonts count="2"><font/><font><b/></font></fonts>'
         '<fills count="2"><fill><patternFill patternType="none"/></fill><fill><patternFill patternType="gray125"/></fill></fills>'
         '<borders count="1"><border/></borders><cellStyleXfs count="1"><xf/></cellStyleXfs>'
-        '<cellXfs count="2"><xf/><xf fontId="1" applyFont="1"/></cellXfs></styleSheet>'
+        '<cellXfs count="2"><xf xfId="0"/><xf xfId="0" fontId="1" applyFont="1"/></cellXfs>'
+        '<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>'
     ),
 }
+_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what no XML document may hold
 
 
 def write_xlsx(title: str, rows: Sequence[Sequence[Any]]) -> bytes:
@@ -64,7 +67,8 @@ def _row(number: int, row: Sequence[Any]) -> str:
 def _cell(place: str, value: Any, style: str) -> str:
     if isinstance(value, int | float):
         return f'<c r="{place}"{style}><v>{value}</v></c>'
-    return f'<c r="{place}"{style} t="inlineStr"><is><t xml:space="preserve">{escape(str(value))}</t></is></c>'
+    text = escape(_UNWRITABLE.sub("\ufffd", str(value)))
+    return f'<c r="{place}"{style} t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
 
 
 def _column(index: int) -> str:

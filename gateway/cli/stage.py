@@ -35,6 +35,14 @@ TTKM = """
 received_by = { code = "000.00.10.H99", name = "Trung tâm Phục vụ hành chính công tỉnh" }
 handled_by = { code = "000.00.02.H99", name = "Sở Công Thương" }
 """
+RULES = """
+mode = "heal"
+every_seconds = 3
+after_seconds = 1
+again_seconds = 1
+rate = 200
+"""
+"""The portal is asked about every dossier each few seconds, and what differs is healed without a person."""
 QUICK = {"backoff_first": 0.2, "backoff_most": 2, "breaker_first": 1, "breaker_most": 2}
 
 
@@ -85,6 +93,7 @@ class Stage:
             {r"poll_seconds = \d+": "poll_seconds = 1", r"\[settings\]": "[settings]\nlag = 1"},
         )
         portal = config / "partners" / "portal.toml"
+        _rewrite(portal, {r"(?m)^mode = .*$": RULES.strip()})
         if "[settings.ttkm]" not in portal.read_text(encoding="utf-8"):
             _rewrite(portal, {r"\n\[mappings": TTKM + "\n[mappings"})
 

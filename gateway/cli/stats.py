@@ -124,8 +124,13 @@ def _cells(tally: Tally) -> list[Any]:
 
 def write_csv(found: Statistics) -> str:
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(rows_of(found))
+    csv.writer(out, lineterminator="\n").writerows([_harmless(cell) for cell in row] for row in rows_of(found))
     return out.getvalue()
+
+
+def _harmless(cell: Any) -> Any:
+    """A name that a spreadsheet would take for a formula is quoted."""
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
 
 
 def write_spreadsheet(file: Path, found: Statistics) -> None:

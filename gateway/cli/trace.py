@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Ví dụ · Example:  lienthong trace 000.00.01.H99-260105-0001")
 @click.argument("dossier", metavar="MÃ_HỒ_SƠ")
+@click.option("--reckoning", is_flag=True, help="Kèm cách tính thời hạn từng bước · how the deadlines were reckoned.")
 @at_home
 @as_json
-def trace(dossier: str, home: Path, as_json: bool) -> None:
+def trace(dossier: str, reckoning: bool, home: Path, as_json: bool) -> None:
     """Toàn bộ diễn biến của một hồ sơ: ai nói gì, ai đã được báo, ai tin gì.
 
-    Everything about one dossier: who said what and when, to whom it went and with what result, and what each system believes now.
+    Everything about one dossier: who said what and when, to whom it went and with what result, what each system believes now, and when it is
+    due by each of the three clocks.
     """
+    from gateway.cli.deadlines import show_clocks
     from gateway.cli.lint import losses_of, show_losses
     from gateway.cli.show import print_json
 
@@ -37,13 +40,16 @@ def trace(dossier: str, home: Path, as_json: bool) -> None:
         return
     names = {row.code: row.name for row in config.statuses.values()}
     _show_dossier(found, names)
+    if found["clocks"] is not None:
+        show_clocks(found["clocks"], reckoning=reckoning)
     _show_messages(found, names)
     show_losses("Mất điểm theo Bộ chỉ số 766 · Points lost by the national index", losses_of(found["kpi"]))
     _show_acts(found)
 
 
 def gather(ledger: Ledger, code: str, config: Config) -> dict[str, Any]:
-    """The dossier, its beliefs, and its messages with their deliveries and what people did to them. Raises `NotFound`."""
+    """The dossier, its beliefs, its clocks, and its messages with their deliveries and what people did to them. Raises `NotFound`."""
+    from gateway.cli.deadlines import clocks_of
     from gateway.cli.lint import lint_kept
     from gateway.cli.show import mapping
     from gateway.dossiers.beliefs import lay_out
@@ -60,7 +66,7 @@ def gather(ledger: Ledger, code: str, config: Config) -> dict[str, Any]:
             )
         gone = [mapping(d, "steps", "edited") for d in standing.deliveries_of(connection, code=code)]
         material = believing.gather(connection, code)
-        sources = [m.source for m in told if m.held]
+        sources = [held.source for held in queries.held_of(connection, code)]
         sides = lay_out(material, row.status, sources, config, utc_now()) if row is not None else []
         acts = standing.acts_on(
             connection, [f"delivery {d['id']}" for d in gone] + [f"message {m.id}" for m in told] + [f"dossier {code}"]
@@ -68,6 +74,7 @@ def gather(ledger: Ledger, code: str, config: Config) -> dict[str, Any]:
         return {
             "dossier": mapping(row) if row is not None else None,
             "beliefs": [asdict(side) for side in sides],
+            "clocks": clocks_of(connection, code, config, utc_now()) if row is not None else None,
             "messages": [
                 {
                     **mapping(m),

@@ -140,13 +140,13 @@ class _Planning:
         return Plan(self.given.name, self.columns, rows, self.changes, sorted(set(self.faults)))
 
 
-def write_whole(file: Path, text: str) -> None:
+def write_whole(file: Path, content: str | bytes) -> None:
     """All of it or nothing, whatever happens meanwhile: written aside, then put in its place."""
     aside = file.with_name(f".{file.name}.{os.getpid()}")
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with aside.open("w", encoding="utf-8", newline="") as out:
-            out.write(text)
+        with aside.open("wb") as out:
+            out.write(content.encode() if isinstance(content, str) else content)
             out.flush()
             os.fsync(out.fileno())
         if file.exists():

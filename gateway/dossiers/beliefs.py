@@ -70,7 +70,7 @@ def _side(system: str, material: Material, status: int, holds: bool, config: Con
 
 
 def _believes(system: str, material: Material, status: int) -> Side:
-    """The newer one of what it said or was told, and of what it answered."""
+    """The newer one of what it said or was told, and of what it answered. What it was not asked about, no answer confirms."""
     belief, answer = material.beliefs.get(system), material.asked.get(system)
     if answer is None or (belief is not None and answer.at < belief.at):
         if belief is None:
@@ -89,7 +89,7 @@ def _believes(system: str, material: Material, status: int) -> Side:
             answer.finding,
             agrees=False,
         )
-    confirmed = _told(system, belief, "confirmed", status)
+    confirmed = _told(system, belief, "confirmed" if answer.status == belief.status else belief.how, status)
     return replace(confirmed, asked_at=answer.at, theirs=answer.theirs, finding=answer.finding)
 
 

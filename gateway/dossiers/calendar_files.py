@@ -209,6 +209,14 @@ class Files:
                 yield f"legal_hours = {row.legal_hours!r}: không có giờ tên này · there are no such hours"
             if row.same_day.due < row.same_day.before:
                 yield "[rules.same_day]: due trước before · due lies before `before`"
+            if row.same_day.procedures and not self._ever_open(row.legal_hours, row.same_day.before):
+                words = "không ngày nào còn làm việc vào giờ before · no day is still worked at `before`"
+                yield f"[rules.same_day] {row.legal_hours}: {words}"
+
+    def _ever_open(self, hours: str, clock: time) -> bool:
+        """On some weekday of each row of these hours."""
+        rows = [row for row in self.hours.hours if row.name == hours]
+        return all(any(a <= clock < b for day in range(7) for a, b in row.on(day)) for row in rows)
 
     def _swap_faults(self) -> Iterator[str]:
         """What only two years together show: the day worked instead may lie in the next one."""

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
+from gateway.canonical.scalars import HANOI
 from gateway.config import StatusRow
 from gateway.dossiers.calendar import Calendar, Doubt
 from gateway.dossiers.calendar_files import ClockName, RulesRow
@@ -22,7 +23,11 @@ from gateway.dossiers.worktime import NONE, WorkTime, at, day_of
 from gateway.errors import Misconfigured
 
 DAY = timedelta(days=1)
+STILL = ("paused", "ends")  # what a clock does in a status during which it stands still: an end may be left again
 RECEIVED = 2
+MOST = 20_000  # of hours, or days: ten years of working hours
+APOLOGY = "04"  # the form that comes with a new promise
+NO_FORM = "none"  # of a new date that comes with none
 State = Literal["not_started", "runs", "paused", "ended"]
 Verdict = Literal["early", "on_time", "late"]
 
@@ -36,15 +41,20 @@ class Limit:
 
     def __post_init__(self) -> None:
         """Raises `ValueError` for a limit that is none."""
-        if self.unit != "same_day" and (self.amount <= 0 or (self.unit == "calendar_days" and self.amount % 1)):
+        if self.unit != "same_day" and (
+            not 0 < self.amount <= MOST or (self.unit == "calendar_days" and self.amount % 1)
+        ):
             raise ValueError(f"{self.amount} {self.unit} is no time limit")
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a dossier is measured by. `local`: the province's own limit, None where it has none. `hours`: those of the unit that handles it."""
+    """What a dossier is measured by. `legal`: None where it is not known. `local`: the province's own limit, None where it has none.
 
-    legal: Limit
+    `hours`: those of the unit that handles it.
+    """
+
+    legal: Limit | None
     hours: str
     local: Limit | None = None
 
@@ -89,6 +99,12 @@ class Line:
     worked: timedelta
     due: datetime
 
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "from": self.begin, "to": self.end, "detail": self.words, "detail_en": self.words_en, "minutes": minutes(self.worked),
+            "due": self.due,
+        }  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -111,12 +127,30 @@ class Clock:
     lines: tuple[Line, ...] = ()
     doubts: tuple[Doubt, ...] = ()
 
+    def as_json(self) -> dict[str, Any]:
+        """Without its lines."""
+        return {
+            "state": self.state, "start": self.start, "first_due": self.original_due, "due": self.due, "ended": self.ended,
+            "verdict": self.verdict, "used_minutes": minutes(self.used), "left_minutes": None if self.left is None else minutes(self.left),
+            "doubts": [
+                {"from": d.first.isoformat(), "until": d.last.isoformat(), "detail": d.words, "detail_en": d.words_en} for d in self.doubts
+            ],
+        }  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
     legal: Clock
     local: Clock
     kpi: Clock
+
+    def as_json(self) -> dict[str, Any]:
+        return {"legal": self.legal.as_json(), "local": self.local.as_json(), "kpi": self.kpi.as_json()}
+
+
+def minutes(amount: timedelta) -> int:
+    """Whole ones, towards nothing."""
+    return int(amount / timedelta(minutes=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,18 +181,48 @@ def reckon(
     history: History, terms: Terms, calendar: Calendar, statuses: Mapping[int, StatusRow], now: datetime
 ) -> Clocks:
     """The three clocks at `now`. Raises `Refused` for moments beyond the calendar, `Misconfigured` for hours that are not there."""
-    events = sorted(history.events, key=lambda event: event.at)
-    ended = _end_of(events, statuses)
-    runs = (event.at for event in events if statuses[event.status].clock == "runs")
-    start = history.received_at or next(runs, None)
-    if start is None:
+    course = _course(history, calendar, statuses, now)
+    if course is None:
+        ended = _end_of(_in_order(history), statuses)
         state: State = "not_started" if ended is None else "ended"
         return Clocks(
             Clock("legal", state, ended=ended), Clock("local", state, ended=ended), Clock("kpi", state, ended=ended)
         )
-    stretches = _stretches(events, start, statuses)
-    course = Course(calendar, statuses, calendar.rules(start), history, start, stretches, ended, now)
     return Clocks(_legal(course, terms), _local(course, terms), _kpi(course, terms))
+
+
+def legal_due(
+    history: History, limit: Limit, calendar: Calendar, statuses: Mapping[int, StatusRow], now: datetime
+) -> datetime | None:
+    """The legal date alone, as `reckon` tells it; None when nothing was received. Cheap for a dossier that never stood still."""
+    start = first_run(history, statuses)
+    if start is None:
+        return None
+    if not any(statuses[event.status].clock in STILL for event in history.events) and not history.extensions:
+        rules = calendar.rules(start)
+        return first_due(limit, start, calendar, rules.legal_hours, rules)
+    course = _course(history, calendar, statuses, now)
+    return _legal(course, Terms(limit, "")).due if course is not None else None
+
+
+def first_run(history: History, statuses: Mapping[int, StatusRow]) -> datetime | None:
+    """When the clocks start: the official reception, else the first event at which they run; None before that."""
+    runs = (event.at for event in history.events if statuses[event.status].clock == "runs")
+    return history.received_at or min(runs, default=None)
+
+
+def _course(history: History, calendar: Calendar, statuses: Mapping[int, StatusRow], now: datetime) -> Course | None:
+    """None before the reception."""
+    start = first_run(history, statuses)
+    if start is None:
+        return None
+    events = _in_order(history)
+    stretches, ended = _stretches(events, start, statuses), _end_of(events, statuses)
+    return Course(calendar, statuses, calendar.rules(start), history, start, stretches, ended, now)
+
+
+def _in_order(history: History) -> Sequence[Event]:
+    return sorted(history.events, key=lambda event: event.at)
 
 
 def first_due(limit: Limit, start: datetime, calendar: Calendar, hours: str, rules: RulesRow) -> datetime:
@@ -208,20 +272,22 @@ def _stretches(events: Sequence[Event], start: datetime, statuses: Mapping[int, 
 
 def _legal(course: Course, terms: Terms) -> Clock:
     hours = course.rules.legal_hours
-    due = first_due(terms.legal, course.start, course.calendar, hours, course.rules)
-    return _run(course, "legal", hours, due, _still(course))
+    return _run(course, "legal", hours, _limited(course, terms.legal, hours), _still(course))
 
 
 def _local(course: Course, terms: Terms) -> Clock:
-    limit = terms.local or terms.legal
-    due = course.history.promised or first_due(limit, course.start, course.calendar, terms.hours, course.rules)
+    due = course.history.promised or _limited(course, terms.local or terms.legal, terms.hours)
     return _run(course, "local", terms.hours, due, _still(course))
+
+
+def _limited(course: Course, limit: Limit | None, hours: str) -> datetime | None:
+    return None if limit is None else first_due(limit, course.start, course.calendar, hours, course.rules)
 
 
 def _kpi(course: Course, terms: Terms) -> Clock:
     """No reopening, no payment stops it; while the first supplement is waited for, the request is the end."""
     hours, still = course.rules.legal_hours, frozenset(course.rules.kpi_pauses)
-    due = course.history.promised or first_due(terms.legal, course.start, course.calendar, hours, course.rules)
+    due = course.history.promised or _limited(course, terms.legal, hours)
     requests = sum(event.status in still for event in course.history.events)
     many, asked = requests > course.rules.kpi_requests, course.stretches[-1]
     waiting = course.ended is None and asked.status in still and not many
@@ -249,12 +315,15 @@ def _with(clock: Clock, moment: datetime, words: str, words_en: str) -> Clock:
 
 def _still(course: Course) -> frozenset[int]:
     """The statuses during which a clock stands still, ends included: for what was ended and goes on."""
-    return frozenset(code for code, row in course.statuses.items() if row.clock in ("paused", "ends"))
+    return frozenset(code for code, row in course.statuses.items() if row.clock in STILL)
 
 
-def _run(course: Course, name: ClockName, hours: str, due: datetime, still: frozenset[int]) -> Clock:
-    work, original, used = course.calendar.worktime(hours), due.astimezone(UTC), NONE
-    lines, due = [], original
+def _run(course: Course, name: ClockName, hours: str, due: datetime | None, still: frozenset[int]) -> Clock:
+    work = course.calendar.worktime(hours)
+    if due is None:
+        return _run_without_end(course, name, work, still)
+    original, used, lines = due.astimezone(UTC), NONE, []
+    due = original
     for stretch in _until_the_end(course, name):
         if stretch.extension is not None:
             due = stretch.extension.due.astimezone(UTC)
@@ -266,13 +335,30 @@ def _run(course: Course, name: ClockName, hours: str, due: datetime, still: froz
         elif stretch.begin < due and worked:
             due = work.add(due, worked)
         lines.append(Line(stretch.begin, end, *_told(course, stretch, still), worked, due))
-    present, ended = course.stretches[-1], course.ended
-    state: State = "ended" if ended is not None else "paused" if present.status in still else "runs"
-    told_at = ended or max(course.now, course.start)
-    verdict = _verdict(ended, due, present.begin if state == "paused" else told_at)
+    state, told_at = _state(course, still), course.ended or max(course.now, course.start)
+    verdict = _verdict(course.ended, due, course.stretches[-1].begin if state == "paused" else told_at)
     doubts = course.calendar.doubts(course.start, max(due, told_at)) + tuple(_doubts(course, name))
     left = work.between(told_at, due)
-    return Clock(name, state, course.start, original, due, ended, verdict, used, left, tuple(lines), doubts)
+    return Clock(name, state, course.start, original, due, course.ended, verdict, used, left, tuple(lines), doubts)
+
+
+def _run_without_end(course: Course, name: ClockName, work: WorkTime, still: frozenset[int]) -> Clock:
+    """No limit is known and no date was promised: time is counted, and nothing is judged."""
+    ran = [stretch for stretch in _until_the_end(course, name) if stretch.status not in still]
+    used = sum((work.between(one.begin, one.end or max(course.now, one.begin)) for one in ran), NONE)
+    day = day_of(course.start)
+    words = (
+        "chưa có thời hạn của thủ tục (cột hours của danh mục procedures), cũng không có ngày hẹn",
+        "the procedure's time limit is not known (column hours of the list procedures), and no date was promised",
+    )
+    doubts = (Doubt(day, day, *words), *_doubts(course, name))
+    return Clock(name, _state(course, still), course.start, ended=course.ended, used=used, doubts=doubts)
+
+
+def _state(course: Course, still: frozenset[int]) -> State:
+    if course.ended is not None:
+        return "ended"
+    return "paused" if course.stretches[-1].status in still else "runs"
 
 
 def _until_the_end(course: Course, name: ClockName) -> Iterator[Stretch]:
@@ -309,6 +395,8 @@ def _told(course: Course, stretch: Stretch, still: frozenset[int]) -> tuple[str,
 
 
 def _extended(extension: Extension) -> tuple[str, str]:
+    if extension.form == NO_FORM:
+        return f"hẹn lại không kèm mẫu: {extension.why}", "a new date by no form"
     return f"hẹn lại theo mẫu {extension.form}: {extension.why}", f"a new date by form {extension.form}"
 
 
@@ -316,7 +404,12 @@ def _doubts(course: Course, name: ClockName) -> Iterator[Doubt]:
     """What the history itself leaves open."""
     for extension in course.history.extensions:
         day = day_of(extension.at)
-        if extension.form not in course.rules.forms:
+        if extension.form == NO_FORM and not _moved(course, extension):
+            due = f"{extension.due.astimezone(HANOI):%d/%m/%Y %H:%M}"
+            words = f"ngày hẹn {due} không kèm mẫu xin lỗi (04): không dời hạn nào"
+            words_en = f"the date {due} came without an apology (form 04): it moves no clock"
+            yield Doubt(day, day, words, words_en)
+        elif extension.form not in course.rules.forms:
             words = f"mẫu {extension.form!r} không có trong rules.toml: không dời hạn nào"
             yield Doubt(day, day, words, f"form {extension.form!r} is not in rules.toml: it moves no clock")
         elif name in _moved(course, extension) and (

@@ -1,11 +1,12 @@
-"""Was the promise kept? The one place that judges it."""
+"""Was the promise kept? Two questions, each asked in one place: by the promise as it is recorded (statistics), or by a clock."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from gateway.canonical.scalars import HANOI
+from gateway.dossiers.clocks import Clock
 from gateway.ledger.lives import Life
 
 Judgement = Literal["early", "on_time", "late", "open", "overdue", "unpromised"]
@@ -24,4 +25,21 @@ def judge_deadline(life: Life, at: datetime) -> Judgement:
         return "unpromised"
     if ended > life.due_at:
         return "late"
-    return "early" if ended.astimezone(HANOI).date() < life.due_at.astimezone(HANOI).date() else "on_time"
+    return "early" if _day(ended) < _day(life.due_at) else "on_time"
+
+
+def judge_clock(clock: Clock, now: datetime) -> Judgement | None:
+    """How a dossier stood at `now` by one of its clocks, in the same words, and by time alone: a second request is another rule's business.
+
+    None for a clock that never started or has no date.
+    """
+    if clock.due is None:
+        return None
+    over = (clock.ended or now) > clock.due
+    if clock.state != "ended" or clock.ended is None:
+        return "overdue" if over else "open"
+    return "late" if over else "early" if _day(clock.ended) < _day(clock.due) else "on_time"
+
+
+def _day(moment: datetime) -> date:
+    return moment.astimezone(HANOI).date()

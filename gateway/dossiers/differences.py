@@ -22,16 +22,31 @@ KINDS = {
     "unclassified": ("đối tác nói điều chưa có trong bảng trạng thái", "the partner's word stands in no status table"),
 }
 """Findings, Vietnamese and English."""
+STATES = {
+    "open": ("sẽ hỏi lại", "asked again"),
+    "proposed": ("chờ duyệt", "waits for approval"),
+    "approved": ("đã duyệt", "approved"),
+    "healing": ("đang chữa", "being healed"),
+    "person": ("chờ người quyết định", "a person decides"),
+    "declined": ("để nguyên", "left as it is"),
+    "healed": ("đã chữa", "healed"),
+    "gone": ("đã hết", "gone by itself"),
+}
+"""What is done about a difference, Vietnamese and English."""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A message that the partner took. `status`: the one it says the dossier is at, None when it says none."""
+    """A message that the partner took. `status`: the one it says the dossier is at, None when it says none.
+
+    `own`: the partner said it itself. That counts as much, and nobody tells it so again.
+    """
 
     message: str
     type: str
     status: int | None
     event_time: datetime
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +80,31 @@ def find_difference(
     """`told`, oldest first. `superseded`: whether overtaken steps are ``kept``, or ``compacted``: then only the last one must be there.
 
     What is careful even where healing is automatic: a terminal status there is never overwritten without a person, nor a contradiction; and a
-    partner that shows not one of several steps may have stopped showing steps.
+    partner that shows not one of several steps may have stopped showing steps. A partner that goes back on its own last word is nobody's to heal.
     """
     moves = [one for one in told if one.status is not None]
     expected = moves[-1].status if moves else None
+    shows_none = _shows_none(told, says)
     if superseded == "compacted" and says.lacking and moves:
         overtaken = {one.message for one in moves[:-1]}
         says = replace(says, lacking=[one for one in says.lacking if one not in overtaken])
     kind = _kind([one.status for one in moves if one.status is not None], says, table)
     if kind == AGREES:
         return Finding(kind, expected)
-    plan = _plan(kind, told, says, superseded)
+    recants = kind not in ("missing-there", "missing-steps") and moves[-1].own
+    plan = [] if recants else _plan(kind, [one for one in told if not one.own], says, superseded)
     ends_there = any(table[s].terminal for s in says.statuses or ()) and kind != "missing-steps"
-    shows_none = kind == "missing-steps" and 1 < len(plan) == sum(one.type == "StatusChanged" for one in moves)
-    careful = not plan or ends_there or shows_none or kind in ("contradictory", "unclassified")
+    careful = (
+        not plan or ends_there or (shows_none and kind == "missing-steps") or kind in ("contradictory", "unclassified")
+    )
     return Finding(kind, expected, plan, careful)
+
+
+def _shows_none(told: Sequence[Told], says: Standing) -> bool:
+    """Is every step gone, where there were several? Where no step was told: every message."""
+    took = [one for one in told if not one.own]
+    traced = [one for one in took if one.type == "StatusChanged"] or took
+    return len(traced) > 1 and {one.message for one in traced} <= set(says.lacking or ())
 
 
 def _kind(told: Sequence[int], says: Standing, table: Mapping[int, StatusRow]) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from gateway.config import Section
-from gateway.dossiers.deadlines import judge_deadline
+from gateway.dossiers.deadlines import Judgement, judge_deadline
 from gateway.ledger.lives import CLOSED, DONE, RETURNED, Life
 from gateway.ports import Codes
 
@@ -51,8 +51,8 @@ class Facts:
     result_links: Sequence[str]
 
 
-def read_facts(view: View, codes: Codes, at: datetime) -> Facts:
-    """Of a view with a dossier. Deadlines are judged at the instant `at`."""
+def read_facts(view: View, codes: Codes, at: datetime, judged: Judgement | None = None) -> Facts:
+    """Of a view with a dossier. Deadlines are judged at the instant `at`, unless the one who asks has `judged` them."""
     dossier, message = view["dossier"], view["message"]
     applicant, results = dossier["applicant"], view["results"]
     later = [a for pair in view["supplements"] for a in (pair["provided"] or {}).get("attachments", [])]
@@ -67,7 +67,7 @@ def read_facts(view: View, codes: Codes, at: datetime) -> Facts:
         received=life is not None,
         promised=bool(dossier.get("deadlines", {}).get("due_at")),
         said_done=str(DONE) in view["moments"],
-        judged=judge_deadline(life, at) if life else "open",
+        judged=judged or (judge_deadline(life, at) if life else "open"),
         supplements=_asked(view),
         supplements_open=sum(pair["provided"] is None for pair in view["supplements"]),
         payment=_payment(view),

@@ -14,9 +14,11 @@ from typing import Any
 from pydantic import Field
 
 from gateway.config import Section, parse, read_toml
+from gateway.dossiers.deadlines import Judgement
 from gateway.dossiers.facts import Facts, View, When, read_facts
 from gateway.dossiers.view import build_view
 from gateway.errors import Misconfigured
+from gateway.ledger.tables import RETOLD
 from gateway.message import Message
 from gateway.ports import Codes
 
@@ -111,16 +113,18 @@ class Kpi:
         """Every rule broken, in the order of the file; with `mend` only what a sender can still mend."""
         return [loss for when, loss in self._rows if (loss.mend or not mend) and when.holds(facts)]
 
-    def lint(self, view: View, codes: Codes, at: datetime, *, mend: bool = False) -> list[Loss]:
-        """As `losses`, of a view. A view without a dossier loses nothing."""
+    def lint(
+        self, view: View, codes: Codes, at: datetime, *, mend: bool = False, judged: Judgement | None = None
+    ) -> list[Loss]:
+        """As `losses`, of a view. A view without a dossier loses nothing. `judged`: how it stands by the index's own clock, where that is known."""
         if view["dossier"] is None:
             return []
-        return self.losses(read_facts(view, codes, at), mend=mend)
+        return self.losses(read_facts(view, codes, at, judged), mend=mend)
 
 
 def view_of(told: Sequence[Message]) -> dict[str, Any] | None:
     """The view of a dossier as it stands after all its messages; None when none of them moved anything. Files have no links in it."""
-    moved = [message for message in told if message.held is None]
+    moved = [message for message in told if message.held is None and message.type != RETOLD]
     return build_view(moved[-1], moved[:-1], lambda file, message: "") if moved else None
 
 

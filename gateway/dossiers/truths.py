@@ -20,7 +20,7 @@ from gateway.errors import Fault
 
 class Truth(Section):
     """`field` is a path in `document`, ``[]`` behind a list. Either every value there must be `among` the fact of this name, or a value
-    that `says` so (patterns) must be said only `when` these facts hold. An empty text says nothing."""
+    that `says` so (patterns) must be said only `when` these facts hold. An empty text says nothing, and so does null."""
 
     id: str = Field(pattern=r"^[a-z][a-z0-9-]{2,40}$")
     document: str
@@ -56,7 +56,7 @@ def falsehoods(truths: Sequence[Truth], documents: Mapping[str, Any], facts: Fac
         Fault(f"/{truth.document}{place}", f"falsified-{truth.id}", truth.detail, truth.detail_en)
         for truth in truths
         for place, value in _values(documents.get(truth.document), truth.field.split("."))
-        if value != "" and not _is_so(truth, str(value), facts)
+        if value not in ("", None) and not _is_so(truth, str(value), facts)
     ]
 
 
@@ -68,7 +68,7 @@ def _is_so(truth: Truth, value: str, facts: Facts) -> bool:
 
 
 def _values(document: Any, path: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """Every value at the path, with its pointer. What is not there says nothing."""
+    """Every value at the path, with its pointer. What is not there says nothing; one thing where a list belongs is a list of one."""
     if not path:
         yield "", document
         return
@@ -77,7 +77,7 @@ def _values(document: Any, path: Sequence[str]) -> Iterator[tuple[str, Any]]:
         return
     inside = document[name]
     if path[0].endswith("[]"):
-        for i, one in enumerate(inside):
+        for i, one in enumerate(inside if isinstance(inside, list | tuple) else [inside]):
             yield from ((f"/{name}/{i}{place}", value) for place, value in _values(one, path[1:]))
     else:
         yield from ((f"/{name}{place}", value) for place, value in _values(inside, path[1:]))

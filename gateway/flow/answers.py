@@ -22,6 +22,7 @@ def receipt(accepted: Accepted) -> dict[str, Any]:
         "held": held(accepted.held),
         "repeated": accepted.repeated,
         "warnings": list(accepted.warnings),
+        "doubts": [fault.as_json() for fault in accepted.doubts],
     }
 
 

@@ -1,5 +1,5 @@
 """The clock: one leader among any number of processes. It sweeps for due work, polls feeds, gives the feed its order, asks partners how their
-dossiers stand, and compares code lists at night."""
+dossiers stand, looks for trouble and tells of it, and compares code lists at night."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from gateway.flow.accept import Acceptance
 from gateway.flow.catalogue import codes_of, compare, is_due, kept_reading, read_catalogue
 from gateway.flow.desk import OpenDesk
 from gateway.flow.gateway import Gateway
+from gateway.flow.incidents import Watch
 from gateway.flow.minutes import Night
 from gateway.flow.release import RELEASE_SECONDS, Release
 from gateway.flow.signon import open_signon
@@ -41,6 +42,7 @@ class Clock:
         self._leading = threading.Event()
         self._pollers: dict[str, Poller] = {}
         self._next: dict[str, float] = {}
+        self._watch = Watch(gateway)
 
     def run(self) -> None:
         """Until `stop`. Each feed is read in a thread of its own: a slow one holds up neither the leadership nor the sweep."""
@@ -61,15 +63,22 @@ class Clock:
             if row.reconcile.mode != "off"
         ]
         readers.append(threading.Thread(target=self._release, name="release"))
+        watch = self._watch  # a digest of many dossiers takes its time: meanwhile troubles are looked for and told
+        readers.append(
+            threading.Thread(target=self._keep_watch, args=(watch.look_if_due, watch.send_due), name="incidents")
+        )
+        readers.append(threading.Thread(target=self._keep_watch, args=(watch.digest_if_due,), name="digest"))
         for reader in readers:
             reader.start()
         while not self._stop.is_set():
             try:
                 self._note(self.leads())
+                self._watch.note_ledger(there=True)
                 if self._leading.is_set():
                     self.beat()
             except LedgerAway as away:
                 self._note(False)
+                self._watch.note_ledger(there=False)
                 log.error("ledger_away", error=str(away))
             self._stop.wait(1.0)
         self.leave()  # before the readers have ended: a slow partner keeps nobody from leading
@@ -218,6 +227,18 @@ class Clock:
                 log.error("ledger_away", error=str(away))
             except Exception as error:  # as with feeds
                 log.exception("release_failed", error=type(error).__name__)
+
+    def _keep_watch(self, *acts: Callable[[], None]) -> None:
+        """Incidents and notices, or the morning digest. What fails holds up none of the others."""
+        while not self._stop.wait(1.0):
+            for act in acts:
+                try:
+                    if self._leading.is_set() and not self._stop.is_set():
+                        act()
+                except LedgerAway as away:
+                    log.error("ledger_away", error=str(away))
+                except Exception as error:  # as with feeds
+                    log.exception("incidents_failed", kind=act.__name__, error=type(error).__name__)
 
     def _watch_catalogue(self, name: str) -> None:
         while not self._stop.wait(10.0):

@@ -39,6 +39,7 @@ class Entry:
         self.gateway, self.partner, self.now = acceptance.gateway, acceptance.partner, acceptance.now
         self.config = self.gateway.config
         self._warnings: Sequence[Mapping[str, Any]] = ()
+        self._doubts: Sequence[Fault] = ()
 
     def write(self) -> Accepted:
         letter = self.letter
@@ -70,8 +71,11 @@ class Entry:
             )
         told = earlier.message
         known = [destination for destination in earlier.destinations if destination in self.config.partners]
-        if told.held is None and self.gateway.mapped(known, told.type):
-            self._warn(known, build_view(told, self._history(told.seq), self.gateway.link))
+        if told.held is None and told.type != "Unreadable":
+            history = self._history(told.seq)
+            self._doubts = self.gateway.reckoner.doubts(self.letter.body, _newest_of([*history, told]))
+            if self.gateway.mapped(known, told.type):
+                self._warn(known, build_view(told, history, self.gateway.link))
         return self._receipt(told, earlier.destinations, repeated=True)
 
     def _takes_part(self, row: Any) -> bool:
@@ -139,7 +143,8 @@ class Entry:
         body = self.letter.body
         facts = Facts(body, self.partner.id, dossier, self.gateway.codes)
         to = [] if held else destinations(self.config.routes, facts, self.config.partners)
-        if self.letter.because is not None:  # nobody sent it, so there is nothing to pass on
+        sent = self.letter.because is None or self.letter.taken_up
+        if not sent:  # there is nothing to pass on
             to = [d for d in to if d not in self.config.proxied]
         implied = [] if held else implications(self.config.routes, facts)
         replicas = self.config.replicas
@@ -150,9 +155,23 @@ class Entry:
                     "", "no-route", "không có tuyến nào cho bản tin này", "no route leads anywhere for this message"
                 )
             held, to = "no-route", []
-        if not held and self.letter.because is None and self.gateway.mapped(earnest, body["type"]):
-            self._lint(earnest, body, new=row is None)
-        return self._store(body["dossier"], held, to, implied, row)
+        if not held and self.letter.because is None:
+            self._doubts = self.gateway.reckoner.doubts(body, dossier)
+            if self.gateway.mapped(earnest, body["type"]):
+                self._lint(earnest, body, new=row is None)
+        urgency = self._promised(row) or (self._legal_due(row, dossier) if to else None)
+        return self._store(body["dossier"], held, to, implied, row, urgency)
+
+    def _promised(self, row: Any) -> datetime | None:
+        """The promised return as it is recorded after this message."""
+        return self.letter.due_at or (row.due_at if row is not None else None)
+
+    def _legal_due(self, row: Any, dossier: Mapping[str, Any]) -> datetime | None:
+        """What a dossier without a promise is urgent by. Reckoned anew for each of its messages: the end of a pause moves it."""
+        events = ledger_facts.moves_of(self.connection, row.code) if row is not None else []
+        if self.letter.said.type == "StatusChanged" or row is None:
+            events.append((self.letter.body["status"], self.letter.said.event_time))
+        return self.gateway.reckoner.legal_due(dossier, events, self.now)
 
     def _lint(self, to: Sequence[str], body: Mapping[str, Any], *, new: bool) -> None:
         """What a destination would refuse in this very message is refused here, where its sender can mend it."""
@@ -189,7 +208,13 @@ class Entry:
         )  # fmt: skip
 
     def _store(
-        self, dossier: str, held: str | None, to: Sequence[str], implied: Sequence[Route], row: Any = None
+        self,
+        dossier: str,
+        held: str | None,
+        to: Sequence[str],
+        implied: Sequence[Route],
+        row: Any = None,
+        urgency: datetime | None = None,
     ) -> Accepted:
         letter, connection = self.letter, self.connection
         when = letter.event_time or self.now
@@ -205,9 +230,8 @@ class Entry:
             },
         )  # fmt: skip
         message = self._message(seq, held, ours)
-        due = letter.due_at or (row.due_at if row is not None else None)
-        self._follow(message, row, due)
-        ledger.add_deliveries(connection, seq, dossier, to, self.now, due)
+        self._follow(message, row, self._promised(row))
+        ledger.add_deliveries(connection, seq, dossier, to, self.now, urgency)
         if to and when <= self.acceptance.doubtful_until:
             doubt_message(connection, seq)
         self.bells += [d for d in to if d not in self.bells]
@@ -268,11 +292,16 @@ class Entry:
     def _receipt(self, message: Message, to: Sequence[str], *, repeated: bool = False) -> Accepted:
         return Accepted(
             message.id, message.source, message.source_id, message.type, message.dossier, message.received_time, list(to), message.held,
-            repeated, self._warnings,
+            repeated, self._warnings, self._doubts,
         )  # fmt: skip
 
     def _missing(self, shas: Collection[str]) -> set[str]:
         return self.gateway.files.missing(shas, self.connection)
+
+
+def _newest_of(told: Sequence[Message]) -> Mapping[str, Any]:
+    """The body that stands for the dossier after these messages, oldest first."""
+    return next(one.body for one in reversed(told) if one.type == "DossierSubmitted" and one.held is None)
 
 
 def _status_row(message: Message) -> dict[str, Any]:

@@ -21,16 +21,21 @@ from pydantic import ValidationError
 from gateway.channels import open_broker, open_channel
 from gateway.codes import CsvCodes
 from gateway.config import Config, resolve_secrets
+from gateway.dossiers.deadlines import judge_clock
 from gateway.dossiers.facts import read_facts
-from gateway.dossiers.kpi import Kpi
+from gateway.dossiers.kpi import Kpi, Loss, view_of
 from gateway.dossiers.truths import Truth, falsehoods, read_truths
 from gateway.dossiers.view import build_heading, send_as_is
 from gateway.errors import Fault, Misconfigured, Refused
+from gateway.flow.notices import Notices
+from gateway.flow.reckoning import Reckoner
 from gateway.flow.route import check_levels
 from gateway.ledger import Ledger, open_ledger
 from gateway.ledger.files import Files
+from gateway.ledger.lives import CLOSED
 from gateway.ledger.messages import message_by_id
 from gateway.ledger.restoring import Restored, restores
+from gateway.ledger.rulings import was_taken_up
 from gateway.ledger.schema import require_schema
 from gateway.ledger.sharedtime import SharedTime, database_time
 from gateway.message import Message, utc_now
@@ -44,6 +49,8 @@ class Setup:
         self.config = config
         self.codes = CsvCodes(config.folder / "codelists")
         self.kpi = Kpi(config.folder / "kpi.toml")
+        self.reckoner = Reckoner(config, self.codes)
+        self.notices = Notices(config.folder / "notices.toml")
         if any(route.when.level for route in config.routes):
             check_levels(config.routes, [row.values for row in self.codes.file("organisations").rows])
 
@@ -79,6 +86,15 @@ class Setup:
             faults = falsehoods(truths, documents, read_facts(view, self.codes, utc_now()))
             if faults:
                 raise Refused(faults)
+
+    def losses(self, told: Sequence[Message], now: datetime) -> list[Loss]:
+        """What a dossier of these messages loses by the national index as it stands; in time or late goes by the index's own clock."""
+        view, clocks = view_of(told), self.reckoner.reckon(told, now)
+        if view is None:
+            return []
+        closed = view["current_status"] in CLOSED  # refused, withdrawn or stopped: not done, so never late by the index
+        judged = judge_clock(clocks.kpi, now) if clocks is not None and not closed else None
+        return self.kpi.lint(view, self.codes, now, judged=judged)
 
     @cached_property
     def kinds(self) -> Mapping[str, Kind]:
@@ -229,7 +245,8 @@ class Gateway(Setup):
         was routed by other rows and waited, or one that nobody sent."""
         with self.ledger.read() as connection:
             row = message_by_id(connection, message.id)
-        if row is None or row.because is not None or not self.config.passes_on(message.source, destination):
+            sent = row is not None and (row.because is None or was_taken_up(connection, row))
+        if row is None or not sent or not self.config.passes_on(message.source, destination):
             words = (
                 "tuyến chỉ chuyển nguyên văn bản tin của bên gửi khác",
                 "its route passes on what another sender sent, and this is not that",

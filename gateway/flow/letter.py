@@ -13,7 +13,7 @@ from gateway.ports import Submission
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A submission that has passed every check that needs no ledger."""
+    """A submission that has passed every check that needs no ledger. `taken_up`: its sender sent it, and it was held until now."""
 
     submission: Submission
     canonical: Canonical | None
@@ -23,6 +23,7 @@ class Letter:
     key: str | None = None
     trace: str | None = None
     because: str | None = None
+    taken_up: bool = False
 
     @property
     def said(self) -> Canonical:

@@ -1,6 +1,6 @@
-"""The daily minutes of reconciliation (biên bản đối soát): what was asked, what differed and what became of it, signed, as JSON and CSV.
+"""The daily minutes of reconciliation (biên bản đối soát): what was asked, what differed and what became of it, signed, as JSON, CSV and PDF.
 
-They lie in `data/minutes/<partner>/`: `<day>.json`, `<day>.csv`, and `<day>.sign.json` with the digests of both and our signature over them.
+They lie in `data/minutes/<partner>/`: `<day>.json`, `<day>.csv`, `<day>.pdf`, and `<day>.sign.json` with their digests and our signature over them.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Night:
         self.gateway, self.partner = gateway, partner
         self.reconciler = Reconciler(gateway, partner)
         self._closing: date | None = None  # the day whose minutes follow on this round
+        self._days_at = gateway.now()  # when the days just now are compared next
 
     def step(self) -> int:
         """As `Reconciler.step`."""
@@ -50,7 +51,10 @@ class Night:
         if self._closing is None and is_due(rules.at, self._last(), now):
             self._closing = now.astimezone(HANOI).date() - timedelta(days=1)
             self.reconciler.begin_night(now - timedelta(days=rules.days))
-            self._compare_days(self._closing)
+            self._compare_days(self._closing, rules.days)
+        elif now >= self._days_at:
+            self._days_at = ledger.later(now, rules.every_seconds)
+            self._compare_days(now.astimezone(HANOI).date(), 1, rules.sure)
         count = self.reconciler.step()
         if self._closing is not None and not self.reconciler.night:
             file = write_minutes(self.gateway, self.partner, self._closing)
@@ -59,11 +63,11 @@ class Night:
             self._closing = None
         return count
 
-    def _compare_days(self, until: date) -> None:
+    def _compare_days(self, until: date, days: int, sure: int = 1) -> None:
         if not can_count(self.reconciler):
             return
         try:
-            compare_days(self.reconciler, until - timedelta(days=self.reconciler.rules.days), until)
+            compare_days(self.reconciler, until - timedelta(days=days), until, sure)
         except DeliveryError as error:  # the questions about each dossier go on
             log.warning("days_not_compared", partner=self.partner, code=error.code, reason=error.reason)
 
@@ -95,17 +99,21 @@ def gather(gateway: Gateway, partner: str, day: date) -> dict[str, Any]:
     with gateway.ledger.read() as connection:
         found = ledger.answered(connection, partner, begin, end)
         rows = ledger.differences_between(connection, partner, begin, end)
-    row = gateway.config.partners[partner]
+    row, statuses = gateway.config.partners[partner], gateway.config.statuses
     return {
         "partner": partner,
         "name": row.name,
+        "gateway": gateway.config.settings.public_url,
         "day": str(day),
+        "since": write_instant(begin),
+        "until": write_instant(end),
         "mode": row.reconcile.mode,
         "made_at": write_instant(gateway.now()),
         "asked": sum(found.values()),
         "agree": found.get("agrees", 0),
         "by_kind": dict(sorted(Counter(r.kind for r in rows).items())),
         "by_state": dict(sorted(Counter(r.state for r in rows).items())),
+        "statuses": {str(code): statuses[code].name for code in sorted({r.told for r in rows} & statuses.keys())},
         "differences": [_line(r) for r in rows],
     }
 
@@ -119,22 +127,28 @@ def _line(row: Any) -> dict[str, Any]:
 
 
 def write_minutes(gateway: Gateway, partner: str, day: date) -> Path:
-    """Written anew, whole, each time; the JSON file's path."""
+    """Written anew, whole, each time; the JSON file's path, the others lie beside it."""
+    from gateway.flow.paper import draw_minutes  # a process that draws none does not carry the library
+
     folder = folder_of(gateway, partner)
-    folder.mkdir(parents=True, exist_ok=True)
     told = gather(gateway, partner, day)
-    texts = {f"{day}.json": json.dumps(told, ensure_ascii=False, indent=1) + "\n", f"{day}.csv": _as_csv(told)}
-    for name, text in texts.items():
-        write_whole(folder / name, text)
-    signed = _sign(gateway, partner, {name: _digest(text.encode()) for name, text in texts.items()})
-    write_whole(folder / f"{day}.sign.json", json.dumps(signed, ensure_ascii=False, indent=1) + "\n")
+    text = (json.dumps(told, ensure_ascii=False, indent=1) + "\n").encode()
+    files = {
+        f"{day}.json": text,
+        f"{day}.csv": _as_csv(told).encode(),
+        f"{day}.pdf": draw_minutes(told, _digest(text)),
+    }
+    for name, content in files.items():
+        write_whole(folder / name, content)
+    signed = _sign(gateway, partner, {name: _digest(content) for name, content in files.items()})
+    write_whole(folder / f"{day}.sign.json", (json.dumps(signed, ensure_ascii=False, indent=1) + "\n").encode())
     return folder / f"{day}.json"
 
 
 def check_minutes(gateway: Gateway, file: Path) -> list[str]:
     """The names of the files of that day that were changed since they were signed; empty when all are as they were.
 
-    `file` is any of the three. Raises `Misconfigured` when there is no signature, or when it is none of ours.
+    `file` is any of them. Raises `Misconfigured` when there is no signature, or when it is none of ours.
     """
     day, partner = file.name.split(".")[0], file.resolve().parent.name
     place = file.with_name(f"{day}.sign.json")

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import structlog
@@ -23,7 +23,7 @@ from gateway.dossiers.view import build_view
 from gateway.errors import AskFirst, Misconfigured, Refused, TryLater
 from gateway.flow.gateway import Gateway
 from gateway.flow.retell import write_retellings
-from gateway.ledger import paces
+from gateway.ledger import paces, queries
 from gateway.ledger import reconciling as ledger
 from gateway.ledger.messages import histories, lock_dossier, storable
 from gateway.ledger.opening import Clash, LedgerAway
@@ -34,6 +34,8 @@ log = structlog.get_logger("reconcile")
 
 VAIN = 3  # after so many healings in vain a person looks
 PAUSE = 60.0  # seconds before a partner that could not answer is asked again
+WORD = 200  # characters of a partner's own word for a status that are kept
+FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """A dossier's lane before the question: its mark, what the partner took, and the parcels of that."""
+    """A dossier's lane before the question: its mark, what the partner took or said, the parcels of what it took, and what a person wrote in
+    place of the mapping's documents, by message. `disputed`: statuses that the partner says it is at, and of which a person is to decide."""
 
     mark: Any
     told: Sequence[Told]
     parcels: Sequence[Parcel]
+    edited: Mapping[str, str]
+    disputed: Collection[int]
 
 
 class Reconciler:
@@ -78,6 +83,8 @@ class Reconciler:
         self._waiting: list[str] = []
         self._next_round = gateway.now()
         self._silent_until = gateway.now()
+        self._unanswered: set[str] = set()  # dossiers whose last question failed
+        self._knew = False  # the last question was about a known difference
         self.night = False  # the round at night is under way
         self._begun = False
 
@@ -99,11 +106,11 @@ class Reconciler:
         self.night, self._begun = True, False
 
     def _pick(self) -> str | None:
-        """Known differences first, then the next of the round."""
+        """A known difference and the next of the round, in turns: many of the one sort hold up none of the other."""
         now = self.gateway.now()
         with self.gateway.ledger.read() as connection:
             again = ledger.due_again(connection, self.partner, now)
-            if again:
+            if again and not self._knew:
                 return again[0]
             if not self._waiting and self._begun and not self._after:
                 self.night = False
@@ -111,7 +118,7 @@ class Reconciler:
                 self._waiting, self._begun = self._batch(connection, now), True
                 if self.night and not self._waiting:
                     self.night = bool(self._after)
-        return self._waiting[0] if self._waiting else None
+        return next(iter((*self._waiting[:1], *again)), None)
 
     def _batch(self, connection: Any, now: datetime) -> list[str]:
         settled = ledger.later(now, -self.rules.after_seconds)
@@ -138,14 +145,23 @@ class Reconciler:
             )  # fmt: skip
         if seats is None:
             return False
+        self._knew = self._waiting[:1] != [code]
         try:
             asked = self.ask(code)
+            self._unanswered.discard(code)
             self._done_with(code)
             if asked is None:  # something came into its lane meanwhile
                 self._put_off(code)
-        except (TryLater, AskFirst) as error:  # the partner is away: this question is the first one again
-            log.warning("question_failed", partner=self.partner, dossier=code, code=error.code, reason=error.reason)
-            self._silent_until = ledger.later(self.gateway.now(), PAUSE)
+        except (TryLater, AskFirst) as error:  # the partner is away: this question is put once more, and then others
+            # without the reason: the partner's own words about a dossier may name its people
+            log.warning("question_failed", partner=self.partner, dossier=code, code=error.code)
+            self._silent_until = ledger.later(self.gateway.now(), min(PAUSE, self.rules.every_seconds))
+            if code in self._unanswered:
+                self._unanswered.discard(code)
+                self._done_with(code)
+                self._put_off(code)
+            else:
+                self._unanswered.add(code)
         except LedgerAway:
             raise
         except Exception as error:  # one dossier that cannot be asked about holds up no other
@@ -181,7 +197,10 @@ class Reconciler:
         if case is None:
             return None
         says = self.outbound.state(case.parcels)
+        says = replace(says, theirs=says.theirs[:WORD] if says.theirs else says.theirs)
         finding = find_difference(case.told, says, self.gateway.config.statuses, self.rules.superseded)
+        if set(says.statuses or ()) & set(case.disputed):
+            finding = replace(finding, careful=finding.kind != AGREES)
         if self.dry:
             return Asked(code, says, finding)
         try:
@@ -200,14 +219,21 @@ class Reconciler:
                 return None
             rows = ledger.told_rows(connection, self.partner, code)
             messages = histories(connection, [code]).get(code, [])
-        by_seq = {message.seq: message for message in messages}
+            held = [queries.read_body(row) for row in queries.held_of(connection, code) if row.source == self.partner]
+        took = {row.message_seq: row for row in rows}
         told: list[Told] = []
         parcels: list[Parcel] = []
-        for row in rows:
-            message = by_seq[row.message_seq]
-            told.append(Told(message.id, message.type, _status(message, first=not told), message.event_time))
-            parcels.append(self._parcel(row, message, [one for one in messages if one.seq < message.seq]))
-        return _Case(mark, told, parcels) if told else None
+        for place, message in enumerate(messages):
+            row, status = took.get(message.seq), _status(message, first=not told)
+            own = message.source == self.partner and message.held is None and status is not None
+            if row is None and not own:
+                continue
+            told.append(Told(message.id, message.type, status, message.event_time, own))
+            if row is not None:
+                parcels.append(self._parcel(row, message, messages[:place]))
+        edited = {by.message.id: took[by.message.seq].edited for by in parcels if took[by.message.seq].edited}
+        disputed = {body["status"] for body in held if body.get("status")}
+        return _Case(mark, told, parcels, edited, disputed) if parcels else None
 
     def _parcel(self, row: Any, message: Message, earlier: Sequence[Message]) -> Parcel:
         """As it was sent. What cannot be made again today, because a code or a mapping has changed, has no documents."""
@@ -238,11 +264,18 @@ class Reconciler:
         )  # fmt: skip
         row = ledger.open_difference(connection, self.partner, code)
         if finding.kind == AGREES:
-            self._end(connection, row, now)
+            if says.statuses is not None or (
+                row is not None and row.kind == "missing-steps"
+            ):  # else it told of no status
+                self._end(connection, row, now)
             return Asked(code, says, finding)
-        number, state = self._follow(connection, row, code, says, finding, now)
+        quiet = case.mark.due_at <= ledger.later(now, -self.rules.after_seconds)
+        if not quiet and row is not None and row.state == "healing":  # it may not show yet what it has just taken
+            ledger.change_difference(connection, row.id, again_at=ledger.later(now, self.rules.after_seconds))
+            return Asked(code, says, finding, row.state)
+        number, state = self._follow(connection, row, code, says, finding, now, quiet=quiet)
         if state == "heal":
-            state = self._heal(connection, number, dossier, finding, row, now)
+            state = self._heal(connection, number, dossier, case, finding, row, now)
         return Asked(code, says, finding, state)
 
     def _end(self, connection: Any, row: Any, now: datetime) -> None:
@@ -252,9 +285,12 @@ class Reconciler:
             log.info(f"difference_{state}", partner=self.partner, dossier=row.dossier, kind=row.kind)
 
     def _follow(
-        self, connection: Any, row: Any, code: str, says: Standing, finding: Finding, now: datetime
+        self, connection: Any, row: Any, code: str, says: Standing, finding: Finding, now: datetime, *, quiet: bool
     ) -> tuple[int, str]:
-        """The difference written down, its number, and its state; ``heal`` when it is to be healed at once."""
+        """The difference written down, its number, and its state; ``heal`` when it is to be healed at once.
+
+        `quiet`: nothing was delivered just now. Two answers in a row are one when they came closer than the partner's file has it.
+        """
         plan = json.dumps([one.as_json() for one in finding.plan], ensure_ascii=False)
         values: dict[str, Any] = {
             "kind": finding.kind,
@@ -263,12 +299,13 @@ class Reconciler:
             "plan": plan,
         }
         same = row is not None and all(getattr(row, name) == value for name, value in values.items())
-        seen = row.seen + 1 if same and row.state != "healing" else 1
+        early = same and row.again_at is not None and now < row.again_at
+        seen = row.seen + (not early) if same and row.state != "healing" else 1
         rounds = row.rounds + 1 if row is not None and row.state == "healing" else row.rounds if row is not None else 0
         before = row.state if same else None
-        state = self._decide(connection, finding, seen, rounds, before)
+        state = self._decide(connection, finding, seen, rounds, before) if quiet else before or "open"
         wait = self.rules.again_seconds if state == "open" and seen < self.rules.sure else self.rules.every_seconds
-        again = None if state == "declined" else ledger.later(now, wait)
+        again = None if state == "declined" else row.again_at if early and state == before else ledger.later(now, wait)
         values |= {"seen": seen, "rounds": rounds, "state": "open" if state == "heal" else state, "again_at": again}
         if row is not None:
             ledger.change_difference(connection, row.id, **values)
@@ -290,11 +327,13 @@ class Reconciler:
         many = finding.careful or ledger.open_count(connection, self.partner) > self.rules.most
         return "proposed" if self.rules.mode == "approve" or many else "heal"
 
-    def _heal(self, connection: Any, number: int, dossier: Any, finding: Finding, row: Any, now: datetime) -> str:
+    def _heal(
+        self, connection: Any, number: int, dossier: Any, case: _Case, finding: Finding, row: Any, now: datetime
+    ) -> str:
         again = ledger.later(now, self.rules.after_seconds)
         rounds = 0 if row is None else row.rounds + (row.state == "healing")
         because = f"{self.partner}-{number}-{rounds}-{write_instant(now)}"
-        made = write_retellings(connection, dossier, self.partner, finding.plan, because, now)
+        made = write_retellings(connection, dossier, self.partner, finding.plan, because, now, case.edited)
         ledger.change_difference(connection, number, state="healing", again_at=again)
         log.info(
             "difference_healing", partner=self.partner, dossier=dossier.code, kind=finding.kind, messages=len(made)
@@ -310,13 +349,17 @@ class Reconciler:
             if asked is not None:
                 yield asked
 
+    def count(self, since: datetime | None = None) -> int:
+        """How many dossiers `ask_all` would ask about now."""
+        with self.gateway.ledger.read() as connection:
+            return ledger.count_lanes(connection, self.partner, settled=self.gateway.now(), since=since or FIRST)
+
     def _every(self, since: datetime | None) -> Iterator[str]:
         after = ""
         while True:
             with self.gateway.ledger.read() as connection:
                 found = ledger.next_lanes(
-                    connection, self.partner, after, settled=self.gateway.now(), terminal=self._terminal,
-                    since=since or datetime.min.replace(tzinfo=self.gateway.now().tzinfo),
+                    connection, self.partner, after, settled=self.gateway.now(), terminal=self._terminal, since=since or FIRST
                 )  # fmt: skip
             yield from found
             if len(found) < ledger.LOOK:

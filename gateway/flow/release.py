@@ -7,6 +7,7 @@ way of every message: nothing that the rules would hold or refuse today gets pas
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from gateway.errors import Fault, Misconfigured, Refused
 from gateway.flow.accept import Acceptance
 from gateway.flow.entry import Entry
 from gateway.flow.gateway import Gateway
+from gateway.flow.validate import check_rights
 from gateway.ledger import facts, rulings
 from gateway.ledger.messages import lock_dossier
 from gateway.ledger.opening import Clash
@@ -42,7 +44,8 @@ class StillHeld(Refused):
 def apply(gateway: Gateway, message: str, *, who: str, reason: str, at: datetime | None = None) -> Accepted:
     """Take up a held message. `at`: when what it says took effect, where a person knows that its own time is wrong.
 
-    Raises `StillHeld`, `NotHeld`, `NotFound`, or `Refused` with every fault; then nothing is stored.
+    Raises `StillHeld`, `NotHeld`, `NotFound`, or `Refused` with every fault (`Forbidden` for what its sender may not say); then nothing is
+    stored.
     """
     with gateway.ledger.read() as connection:
         row = rulings.held_one(connection, message)
@@ -57,6 +60,9 @@ def apply(gateway: Gateway, message: str, *, who: str, reason: str, at: datetime
     )
     acceptance = Acceptance(gateway, partner)
     letter = acceptance.read(submission, None, row.trace, because=row.id)
+    if row.because is None:  # what follows from a message is no partner's to send
+        check_rights(partner, letter.said)
+        letter = replace(letter, taken_up=True)
     bells: list[str] = []
     with gateway.ledger.write() as connection:
         rulings.held_one(connection, message, lock=True)

@@ -35,6 +35,7 @@ def renew(gateway: Gateway) -> Gateway:
     new = copy(gateway)
     new.take(config)
     prove(new, lambda name: OpenDesk(new, config.partners[name]))
+    new.notices.prove()
     return new
 
 

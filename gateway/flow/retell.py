@@ -15,6 +15,7 @@ from typing import Any
 
 from gateway.dossiers.differences import Retelling
 from gateway.ledger import messages as ledger
+from gateway.ledger.reconciling import put_documents
 from gateway.ledger.tables import RETOLD
 from gateway.message import Message, name_message
 
@@ -42,7 +43,10 @@ def resolve(message: Message, told: Sequence[Message]) -> Said:
 
 def narrow(documents: Mapping[str, Any], message: Message) -> dict[str, Any]:
     """Of the documents those that `message` retells; the others do not apply."""
-    wanted = message.body["documents"] if message.type == RETOLD else None
+    return _only(documents, message.body["documents"] if message.type == RETOLD else None)
+
+
+def _only(documents: Mapping[str, Any], wanted: Sequence[str] | None) -> dict[str, Any]:
     return {name: one if wanted is None or name in wanted else None for name, one in documents.items()}
 
 
@@ -52,11 +56,18 @@ def is_anew(message: Message) -> bool:
 
 
 def write_retellings(
-    connection: Any, dossier: Any, destination: str, plan: Sequence[Retelling], because: str, now: datetime
+    connection: Any,
+    dossier: Any,
+    destination: str,
+    plan: Sequence[Retelling],
+    because: str,
+    now: datetime,
+    edited: Mapping[str, str],
 ) -> list[str]:
     """Into the lane, in order; returns our ids of them. `dossier` is its locked row; `because` names the difference and the try.
 
-    The same plan for the same reason is written once, whoever writes it.
+    `edited`: by message, the documents that a person wrote and the destination took (JSON). A step goes out again as it was taken; a dossier
+    as it stands now is made anew. The same plan for the same reason is written once, whoever writes it.
     """
     made = []
     for number, retelling in enumerate(plan, start=1):
@@ -76,5 +87,8 @@ def write_retellings(
             },
         )  # fmt: skip
         ledger.add_deliveries(connection, seq, dossier.code, [destination], now, dossier.due_at)
+        if retelling.message in edited and not retelling.present:
+            said = _only(json.loads(edited[retelling.message]), retelling.documents)
+            put_documents(connection, seq, destination, json.dumps(said, ensure_ascii=False))
         made.append(ours)
     return made

@@ -10,9 +10,14 @@ from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from gateway.ledger.messages import insert_for
 from gateway.ledger.prepared import Prepared
-from gateway.ledger.tables import acts, cursors, lanes, leaders, messages, nonces
+from gateway.ledger.tables import acts, cursors, lanes, leaders, messages, nonces, statuses
 
 _HAS_LANE = select(lanes.c.open).where(lanes.c.destination == bindparam("d"), lanes.c.dossier == bindparam("c"))
+_MOVES = Prepared(
+    select(statuses.c.status, statuses.c.event_time)
+    .where(statuses.c.dossier == bindparam("dossier"), statuses.c.held.is_(None))
+    .order_by(statuses.c.seq)
+)
 _BODY = Prepared(select(messages.c.body).where(messages.c.seq == bindparam("seq")))
 
 
@@ -26,6 +31,11 @@ def body_of(connection: Connection, seq: int) -> dict[str, Any]:
     (row,) = _BODY.rows(connection, {"seq": seq})
     body: dict[str, Any] = json.loads(row.body)
     return body
+
+
+def moves_of(connection: Connection, dossier: str) -> list[tuple[int, datetime]]:
+    """Each status that the dossier was moved to, and the event's time, in the order in which they came."""
+    return [(row.status, row.event_time) for row in _MOVES.rows(connection, {"dossier": dossier})]
 
 
 def cursor(connection: Connection, partner: str) -> str | None:

@@ -9,21 +9,21 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, case, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, case, false, func, literal_column, or_, select
 
 from gateway.ledger.queries import Reader, visible
 from gateway.ledger.tables import dossiers, lanes, messages, statuses
 
-RECEIVED, SUPPLEMENT, DONE, RETURNED = 2, 5, 9, 10
+RECEIVED, HANDLED, SUPPLEMENT, DONE, RETURNED = 2, 4, 5, 9, 10
 CLOSED = (3, 7, 8)  # refused, withdrawn, stopped
 
 
 class Life(NamedTuple):
     """One dossier's course, without anything personal.
 
-    `received_at` is its first reception. `ended_at` is when it was done (9; where that was never said, returned: 10), and None for one
-    that was taken up again; `closed_at` when it was refused, withdrawn or stopped. `asked`: how often it went to status 5. `by_post`:
-    something of it was meant for the post.
+    `received_at` is its first reception (2; where that was never said, the first 4, 9 or 10: nobody handles what was not received).
+    `ended_at` is when it was done (9; where that was never said, returned: 10), and None for one that was taken up again; `closed_at` when it
+    was refused, withdrawn or stopped. `asked`: how often it went to status 5. `by_post`: something of it was meant for the post.
     """
 
     code: str
@@ -41,42 +41,45 @@ class Life(NamedTuple):
 def lives(
     connection: Connection, reader: Reader, *, since: datetime, until: datetime, post: Sequence[str]
 ) -> Iterator[Life]:
-    """Every dossier that the reader may know of and that was received before `until` and had not ended before `since`.
+    """Every dossier that the reader may know of and that was received before `until` and had neither ended nor been closed before `since`, as
+    it stood at `until`: what came later takes nothing back of a period that is over.
 
     `post`: the destinations that are the post.
     """
     course = (
         select(
             statuses.c.dossier,
-            _when(func.min, RECEIVED).label("received_at"),
+            func.coalesce(_when(func.min, RECEIVED), _when(func.min, HANDLED, DONE, RETURNED)).label("received_at"),
             _when(func.max, DONE).label("done_at"),
             _when(func.max, RETURNED).label("returned_at"),
             func.sum(case((statuses.c.status == SUPPLEMENT, 1), else_=0)).label("asked"),
+            func.max(statuses.c.seq).label("last"),  # what is not held came in the order of its events
         )
-        .where(statuses.c.held.is_(None), statuses.c.status.in_((RECEIVED, SUPPLEMENT, DONE, RETURNED)))
+        .where(statuses.c.held.is_(None), statuses.c.event_time < until)
         .group_by(statuses.c.dossier)
         .cte("course")
     )
     posted = select(lanes.c.dossier).where(lanes.c.destination.in_(list(post))).distinct().cte("posted")
-    over = dossiers.c.status.in_((DONE, RETURNED))
+    over = statuses.c.status.in_((DONE, RETURNED))
     ended_at = case((over, func.coalesce(course.c.done_at, course.c.returned_at)))
-    closed_at = case((dossiers.c.status.in_(CLOSED), dossiers.c.status_time))
+    closed_at = case((statuses.c.status.in_(CLOSED), statuses.c.event_time))
     statement = (
         select(
             dossiers.c.code, dossiers.c.organisation, dossiers.c.procedure, dossiers.c.channel, dossiers.c.due_at, course.c.received_at,
             ended_at.label("ended_at"), closed_at.label("closed_at"), course.c.asked, posted.c.dossier.is_not(None).label("by_post"),
         )
         .join(course, course.c.dossier == dossiers.c.code)
+        .join(statuses, statuses.c.seq == course.c.last)
         .outerjoin(posted, posted.c.dossier == dossiers.c.code)
         .where(course.c.received_at < until, visible(dossiers.c.code, reader))
-        .where(or_(_not_before(ended_at, since), course.c.received_at >= since))
+        .where(or_(_not_before(func.coalesce(ended_at, closed_at), since), course.c.received_at >= since))
     )  # fmt: skip
     for row in connection.execute(statement):
         yield Life._make(row)
 
 
-def _when(first_or_last: Any, status: int) -> ColumnElement[datetime]:
-    found: ColumnElement[datetime] = first_or_last(case((statuses.c.status == status, statuses.c.event_time)))
+def _when(first_or_last: Any, *status: int) -> ColumnElement[datetime]:
+    found: ColumnElement[datetime] = first_or_last(case((statuses.c.status.in_(status), statuses.c.event_time)))
     return found
 
 
@@ -89,7 +92,10 @@ def ratings(connection: Connection, reader: Reader, *, since: datetime, until: d
     statement = (
         select(dossiers.c.organisation, dossiers.c.procedure, dossiers.c.channel, messages.c.body)
         .join(dossiers, dossiers.c.code == messages.c.dossier)
-        .where(messages.c.type == "RatingGiven", messages.c.held.is_(None))
+        .where(
+            messages.c.type == literal_column("'RatingGiven'")
+        )  # written as the index writes it, else neither engine uses it
+        .where(messages.c.held.is_(None))
         .where(and_(messages.c.event_time >= since, messages.c.event_time < until))
         .where(false() if reader.reads == "none" else visible(dossiers.c.code, reader))
     )

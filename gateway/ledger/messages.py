@@ -164,9 +164,10 @@ def _upsert_lane(make: Any) -> Any:
     statement = make(lanes)
     new = statement.excluded
     due = case((lanes.c.open == 0, new.due_at), else_=lanes.c.due_at)  # a lane that waits goes on waiting
+    urgency = case((new.urgency == FAR, lanes.c.urgency), else_=new.urgency)  # what tells none leaves it as it is
     return statement.on_conflict_do_update(
         index_elements=["destination", "dossier"],
-        set_={"open": lanes.c.open + 1, "urgency": new.urgency, "due_at": due},
+        set_={"open": lanes.c.open + 1, "urgency": urgency, "due_at": due},
     )
 
 
@@ -196,7 +197,7 @@ _INSERT_DELIVERY = Prepared(insert(deliveries).inline())
 def add_deliveries(
     connection: Connection, seq: int, dossier: str, destinations: Sequence[str], now: datetime, urgency: datetime | None
 ) -> None:
-    """One delivery per destination, and its lane opened or lengthened."""
+    """One delivery per destination, and its lane opened or lengthened. Without an `urgency` a lane keeps its own; a new one comes last."""
     _INSERT_DELIVERY.run_many(
         connection,
         [

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, insert, or_, select, true, update
@@ -59,6 +59,13 @@ def next_lanes(
     return connection.execute(statement).scalars().all()
 
 
+def count_lanes(connection: Connection, destination: str, *, settled: datetime, since: datetime) -> int:
+    """How many dossiers `next_lanes` gives with such a `since`, in all."""
+    took = and_(lanes.c.destination == destination, lanes.c.open == 0, lanes.c.delivered > 0)
+    statement = select(func.count()).where(took, lanes.c.due_at <= settled, lanes.c.due_at >= since)
+    return int(connection.execute(statement).scalar_one())
+
+
 def due_again(connection: Connection, system: str, now: datetime) -> Sequence[str]:
     """Dossiers whose open difference is to be asked about again, nothing of them being under way."""
     quiet = and_(
@@ -102,8 +109,9 @@ def may_ask(
 
 
 def lane_mark(connection: Connection, destination: str, dossier: str, *, lock: bool = False) -> Any | None:
-    """What changes whenever anything happens in a lane: open, delivered, fence. None where there is no lane."""
-    statement = select(lanes.c.open, lanes.c.delivered, lanes.c.fence).where(
+    """What changes whenever anything happens in a lane: open, delivered, fence, and `due_at`, when something was settled last. None where
+    there is no lane."""
+    statement = select(lanes.c.open, lanes.c.delivered, lanes.c.fence, lanes.c.due_at).where(
         lanes.c.destination == destination, lanes.c.dossier == dossier
     )
     return connection.execute(statement.with_for_update() if lock else statement).first()
@@ -123,9 +131,37 @@ def told_rows(connection: Connection, destination: str, dossier: str) -> Sequenc
     return connection.execute(statement).all()
 
 
-def believed_by(connection: Connection, system: str) -> Sequence[Any]:
-    """What a system believes of every dossier. Reads all beliefs: for the night."""
-    return connection.execute(select(beliefs.c.dossier, beliefs.c.status).where(beliefs.c.system == system)).all()
+def believed_by(connection: Connection, system: str, days: Sequence[date] = ()) -> Iterator[Any]:
+    """What a system believes of every dossier, by their codes; with `days` of those whose code may name one of them. Looks at all beliefs."""
+    statement = select(beliefs.c.dossier, beliefs.c.status).where(beliefs.c.system == system)
+    if days:
+        statement = statement.where(or_(*(beliefs.c.dossier.contains(f"-{day:%y%m%d}-") for day in days)))
+    after = ""
+    while True:
+        page = connection.execute(
+            statement.where(beliefs.c.dossier > after).order_by(beliefs.c.dossier).limit(MOST)
+        ).all()
+        yield from page
+        if len(page) < MOST:
+            return
+        after = page[-1].dossier
+
+
+def believed_of(connection: Connection, system: str, codes: Sequence[str]) -> Mapping[str, int]:
+    """What a system believes of these dossiers; one of which it believes nothing is not there."""
+    found: dict[str, int] = {}
+    for start in range(0, len(codes), LOOK):
+        statement = select(beliefs.c.dossier, beliefs.c.status).where(
+            beliefs.c.dossier.in_(codes[start : start + LOOK]), beliefs.c.system == system
+        )
+        found |= {row.dossier: row.status for row in connection.execute(statement)}
+    return found
+
+
+def put_documents(connection: Connection, seq: int, destination: str, documents: str) -> None:
+    """What the delivery of message `seq` goes out with in place of the mapping's documents, as JSON."""
+    mine = (deliveries.c.message_seq == seq, deliveries.c.destination == destination)
+    connection.execute(update(deliveries).where(*mine).values(edited=documents))
 
 
 # ── answers and differences ─────────────────────────────────────────────────────────────────────────────────────

@@ -46,6 +46,17 @@ def rule(
     note_act(connection, at=now, who=who, act=ruling, subject=f"message {message}", reason=reason, detail=made)
 
 
+def was_taken_up(connection: Connection, row: Any) -> bool:
+    """Is a message's row a held one's, taken up, that its sender had sent? Else it was made of another message."""
+    held = (
+        select(messages.c.because)
+        .join(rulings, rulings.c.message == messages.c.id)
+        .where(messages.c.id == row.because, rulings.c.made == row.id)
+    )
+    found = connection.execute(held).first()
+    return found is not None and found.because is None
+
+
 def mended(connection: Connection, after: str, limit: int) -> Sequence[Any]:
     """Held messages whose cause may be gone, by their ids: the dossier has come, or has moved on and not past them."""
     ruled = select(rulings.c.message).where(rulings.c.message == messages.c.id).exists()
@@ -54,12 +65,13 @@ def mended(connection: Connection, after: str, limit: int) -> Sequence[Any]:
         & (dossiers.c.status_seq > messages.c.seq)
         & (dossiers.c.status_time <= messages.c.event_time)
     )
+    name = messages.c.id.concat("")  # not the key itself: SQLite would read every message in its order
     statement = (
         select(messages.c.id, messages.c.event_time, messages.c.seq, dossiers.c.status_seq)
         .join(dossiers, dossiers.c.code == messages.c.dossier)
         .where(messages.c.held.is_not(None), or_(moved, messages.c.held == "unknown-dossier"), ~ruled)
-        .where(messages.c.id > after)
-        .order_by(messages.c.id)  # an id begins with the moment of the event: earlier events first
+        .where(name > after)
+        .order_by(name)  # an id begins with the moment of the event: earlier events first
         .limit(limit)
     )
     return connection.execute(statement).all()

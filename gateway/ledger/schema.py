@@ -14,7 +14,7 @@ from gateway.errors import Misconfigured
 from gateway.ledger.opening import Clash, Ledger, known_error, open_ledger
 from gateway.ledger.tables import schema_floor
 
-HEAD = "0004"
+HEAD = "0006"
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 TURN = 0x6C69656E  # PostgreSQL's advisory lock: of two upgrades the second waits

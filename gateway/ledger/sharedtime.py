@@ -42,6 +42,11 @@ class SharedTime:
         at, ticks = self._at
         return at + timedelta(seconds=self._tick() - ticks)
 
+    @property
+    def off(self) -> timedelta:
+        """How far this host's own clock was ahead at the last reading."""
+        return self._off
+
     def read(self) -> None:
         """The answer was true in the middle of the question. Raises `LedgerAway`; what was read before then still goes on."""
         for _ in range(TRIES):

@@ -91,6 +91,12 @@ messages = Table(
         postgresql_where=text("idempotency_key IS NOT NULL"),
     ),
     Index("ix_messages_held", "seq", sqlite_where=text("held IS NOT NULL"), postgresql_where=text("held IS NOT NULL")),
+    Index(
+        "ix_messages_ratings",
+        "event_time",
+        sqlite_where=text("type = 'RatingGiven'"),
+        postgresql_where=text("type = 'RatingGiven'"),
+    ),
 )
 
 dossiers = Table(
@@ -332,6 +338,57 @@ rulings = Table(
     Column("at", Instant, nullable=False),
     Column("who", Text, nullable=False),
     Column("reason", Text, nullable=False),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", BigKey, primary_key=True, autoincrement=True),
+    Column("trouble", Text, nullable=False),
+    Column("owner", Text, nullable=False),  # a partner, or operator
+    Column("what", Text, nullable=False),
+    Column("what_en", Text, nullable=False),
+    Column("count", Integer, nullable=False),  # how many it concerns: deliveries, differences, files
+    Column("most", Integer, nullable=False),
+    Column("again", Integer, nullable=False),  # how often it came back before it was closed
+    Column("since", Instant, nullable=False),  # when it began, as far as is known
+    Column("opened_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    Column("well_at", Instant),  # the first look that no longer saw it
+    Column("closed_at", Instant),
+    Index(
+        "uq_incidents_open",
+        "trouble",
+        "owner",
+        unique=True,
+        sqlite_where=text("closed_at IS NULL"),
+        postgresql_where=text("closed_at IS NULL"),
+    ),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", BigKey, primary_key=True, autoincrement=True),
+    Column(
+        "name", Text, nullable=False, unique=True
+    ),  # what it is about and by which channel: written once, whoever writes it
+    Column("token", Text, nullable=False),  # by which a receiver knows a repeat
+    Column("kind", Text, nullable=False),  # opened | closed | digest
+    Column("incident", BigInteger, ForeignKey("incidents.id")),
+    Column("channel", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("data", Text, nullable=False),  # JSON: the same for a machine
+    Column("state", Text, nullable=False),  # waiting | sent | given_up
+    Column("tries", Integer, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("error", Text),
+    Index(
+        "ix_notices_waiting", "due_at", sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")
+    ),
 )
 
 leaders = Table(

@@ -1,7 +1,8 @@
 """For those who run the gateway: is it alive, is it ready, how is it doing. None of it tells anything of a dossier.
 
-`lienthong_waiting`, `_oldest_undelivered_seconds`, `_held_total` and `_breaker_open` are read from the ledger at each scrape, through
-its partial indexes. `_accepted_total` and `_delivered_total` are running totals (`gateway.ledger.metrics`) that begin with the process.
+`lienthong_waiting`, `_oldest_undelivered_seconds`, `_held_total`, `_breaker_open`, `_incidents_open` and `_notices_unsent` are read from the
+ledger at each scrape, through its partial indexes. `_accepted_total` and `_delivered_total` are running totals (`gateway.ledger.metrics`)
+that begin with the process.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from flask import Blueprint, Response
 
 from gateway.errors import Misconfigured
 from gateway.flow.gateway import Gateway
-from gateway.ledger import metrics, queries
+from gateway.flow.herald import GIVEN_UP_SHOWN
+from gateway.ledger import incidents, metrics, queries
 from gateway.ledger.opening import LedgerAway
 from gateway.ledger.schema import require_schema
 from gateway.web.here import answer, gateway, house
@@ -85,6 +87,8 @@ class Gauges:
             held = queries.held_count(connection)
             accepted = self._accepted.count(connection)
             delivered = self._delivered.count(connection)
+            open_incidents = incidents.count_open(connection)
+            unsent = incidents.count_notices(connection, self._gateway.now() - GIVEN_UP_SHOWN)
         names = sorted({*self._destinations, *backlogs, *breakers})
         waiting = GaugeMetricFamily(
             "lienthong_waiting", "Deliveries not done, by state", labels=["destination", "state"]
@@ -101,6 +105,19 @@ class Gauges:
             oldest.add_metric([name], (now - backlog.oldest).total_seconds() if backlog.oldest else 0)
             opened.add_metric([name], int(name in breakers and breakers[name].state != "closed"))
         yield from (waiting, oldest, opened)
+        troubles = GaugeMetricFamily(
+            "lienthong_incidents_open", "Incidents that are open, by trouble", labels=["trouble", "owner"]
+        )
+        for (trouble, owner), count in sorted(open_incidents.items()):
+            troubles.add_metric([trouble, owner], count)
+        notices = GaugeMetricFamily(
+            "lienthong_notices_unsent",
+            "Notices of incidents not sent: new, tried in vain, given up this week",
+            labels=["state"],
+        )
+        for state, count in unsent.items():
+            notices.add_metric([state], count)
+        yield from (troubles, notices)
         yield CounterMetricFamily("lienthong_held", "Messages kept that moved nothing", value=held)
         yield _counter(CounterMetricFamily, "lienthong_accepted", "Messages accepted", ["source", "type"], accepted)
         yield _counter(

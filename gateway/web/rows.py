@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.config import Config
+from gateway.dossiers.beliefs import HOW, Side
 from gateway.web.here import write_cursor
 
 
@@ -31,3 +32,26 @@ def names(config: Config, system: str) -> dict[str, str]:
     """A system's name in both languages; its id when its partner file is gone."""
     partner = config.partners.get(system)
     return {"name": partner.name if partner else system, "name_en": partner.name_en if partner else system}
+
+
+def belief(config: Config, side: Side) -> dict[str, Any]:
+    how, how_en = HOW[side.how]
+    step = side.next
+    return {
+        "system": side.system,
+        **names(config, side.system),
+        "status": side.status,
+        "sub_status": side.sub_status,
+        "since": side.since,
+        "message": side.message,
+        "how": side.how,
+        "sure": how,
+        "sure_en": how_en,
+        "asked_at": side.asked_at,
+        "theirs": side.theirs,
+        "finding": side.finding,
+        "agrees": side.agrees,
+        "next": None
+        if step is None
+        else {"what": step.what, "at": step.at, "words": step.words, "words_en": step.words_en},
+    }

@@ -76,6 +76,7 @@ class Receipt(Shape):
     held: Held | None
     repeated: bool
     warnings: list[Loss] = Field(description="what the sender can still mend before it is lost")
+    doubts: list[Fault] = Field(description="dates that were taken as they are, but that the calendar makes doubtful")
 
 
 class KpiAnswer(Shape):
@@ -158,6 +159,37 @@ class Belief(Shape):
     next: Next | None
 
 
+class DateDoubt(Shape):
+    """What nobody has confirmed of these days, both included."""
+
+    first: str = Field(alias="from")
+    until: str
+    detail: str
+    detail_en: str
+
+
+class DossierClock(Shape):
+    """One way to reckon. `due`: as it stands now. Minutes are working time; `left_minutes` is negative once it is over."""
+
+    state: Literal["not_started", "runs", "paused", "ended"]
+    start: datetime | None
+    first_due: datetime | None
+    due: datetime | None
+    ended: datetime | None
+    verdict: Literal["early", "on_time", "late"] | None = Field(description="none: open and not late")
+    used_minutes: int
+    left_minutes: int | None
+    doubts: list[DateDoubt]
+
+
+class DossierClocks(Shape):
+    """`legal`: by the procedure's limit; `local`: by the promise and the unit's own hours; `kpi`: by the national index (QĐ 766)."""
+
+    legal: DossierClock
+    local: DossierClock
+    kpi: DossierClock
+
+
 class HeldEvent(Held):
     message: str
     type: str
@@ -178,6 +210,9 @@ class DossierAnswer(Shape):
     beliefs: list[Belief]
     deliveries: list[Delivery] = Field(description="waiting, in doubt or parked")
     held: list[HeldEvent]
+    clocks: DossierClocks | None = Field(
+        description="as of now; none where the reckoning leaves the years 1990 to 2100"
+    )
     body: dict[str, Any] = Field(description="the newest DossierSubmitted")
 
 
@@ -318,6 +353,108 @@ class StatisticsAnswer(Shape):
     as_of: datetime = Field(description="what had not ended then counts as open")
     groups: list[StatisticsGroup]
     total: Counts
+
+
+class MinutesOwner(Shape):
+    """To whom minutes belong. `who`: of a desk the agency's code or the partner; of post, to, from and lost the partner."""
+
+    owner: Literal["desk", "citizen", "post", "gateway", "to", "from", "lost"]
+    who: str | None
+    name: str
+    name_en: str
+    on_the_wire: bool
+
+
+class OwnerMinutes(MinutesOwner):
+    minutes: int
+    worked: int = Field(description="of them in office hours")
+
+
+class DelayVerdict(Shape):
+    late: bool
+    near: bool = Field(description="not late, with a working day left or less")
+    place: Literal["desk", "wire"] | None
+    index_only: bool = Field(description="it ended in time, and was known too late")
+    over: int = Field(description="working minutes beyond the due date")
+    wire: int = Field(description="working minutes on the wire while the clock ran, up to then")
+    blamed: MinutesOwner | None = Field(description="who had most of its minutes, of that place")
+    words: str
+    words_en: str
+
+
+class DelaySummary(Shape):
+    """`known_at`: when `viewer`, who counts it, knew of the end."""
+
+    dossier: str
+    agency: str
+    received_at: datetime | None
+    due_at: datetime | None
+    ended_at: datetime | None
+    viewer: str | None
+    known_at: datetime | None
+    verdict: DelayVerdict
+    owners: list[OwnerMinutes] = Field(description="until the end was known")
+
+
+class DelayProof(Shape):
+    """`id`: of a message ours, of the others their numbers; `away`: the first and last of `count` attempts, of all dossiers, without an answer."""
+
+    what: Literal["message", "delivery", "attempt", "away", "difference"]
+    id: str
+    at: datetime
+    until: datetime | None
+    system: str | None
+    code: str | None
+    count: int
+
+
+class DelayStretch(OwnerMinutes):
+    towards: str | None = Field(description="the system that was to be told")
+    begin: datetime
+    end: datetime
+    runs: bool = Field(description="the clock ran meanwhile")
+    proofs: list[DelayProof]
+
+
+class DelayAnswer(DelaySummary):
+    """The stretches follow each other without a gap: each minute has one owner."""
+
+    as_of: datetime
+    clock: Literal["kpi"]
+    seen: dict[str, datetime | None] = Field(description="by system that was told of the end: when it knew")
+    doubts: list[DateDoubt]
+    stretches: list[DelayStretch]
+
+
+class DelaysLine(Shape):
+    key: str = Field(description="the owner, the agency's code, or the partner")
+    name: str
+    name_en: str
+    due: int
+    late: int
+    desk: int
+    wire: int
+    minutes: int
+    worked: int
+    wire_minutes: int
+    wire_worked: int
+
+
+class DelaysAnswer(Shape):
+    first: str = Field(alias="from", description="the first day, in Vietnam's time")
+    to: str
+    by: Literal["owner", "agency", "destination"]
+    as_of: datetime
+    due: int
+    late: int
+    desk: int
+    wire: int
+    wire_percent: float | None = Field(description="of those late")
+    index_only: int
+    near: int
+    total: DelaysLine
+    lines: list[DelaysLine]
+    worst: list[DelaySummary]
 
 
 class FileAnswer(Shape):

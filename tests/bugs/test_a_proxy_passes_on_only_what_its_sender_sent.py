@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from gateway.config import Config, default_folder
 from gateway.flow.gateway import Gateway
+from gateway.flow.release import Release
 from gateway.ledger import people
 from gateway.ledger.tables import deliveries, messages
 from tests.conftest import Time
@@ -74,3 +75,24 @@ def test_what_nobody_sent_is_not_routed_to_it(house: House, tmp_path: Path) -> N
         passed_on = connection.execute(because.where(deliveries.c.destination == "new-system")).scalars().all()
     assert [one is None for one in made] == [False], "the order to the post follows from the status"
     assert passed_on == [None, None, None]
+
+
+def test_what_was_held_and_is_taken_up_is_passed_on_as_it_came(house: House, tmp_path: Path) -> None:
+    """It was left out, as if nobody had sent it."""
+    file = tmp_path / "config" / "routes.toml"
+    shipped = (default_folder() / "routes.toml").read_text(encoding="utf-8")
+    row = ROUTE.format(mode='mode = "proxy"\n', source="one-stop").replace('"DossierSubmitted"', '"StatusChanged"')
+    file.write_text(shipped + row, encoding="utf-8")
+    reread(house, tmp_path)
+    house.accept("one-stop", dossier(1))
+    early = house.accept("one-stop", status(1, 9, 60))
+    house.accept("one-stop", status(1, 4, 30))
+
+    (made,) = Release(house.gateway).run()
+    house.work("new-system")
+
+    assert early.held == "not-lawful"
+    assert "new-system" in made.destinations
+    assert len(house.partners["new-system"].effects) == 2
+    with house.gateway.ledger.read() as connection:
+        assert people.parked(connection, destination="new-system") == []

@@ -130,7 +130,7 @@ def test_every_operation_is_described_and_every_described_one_exists(door: Door)
     }
     paths = described(door)["paths"]
     assert rules == {(path, method) for path, item in paths.items() for method in item}
-    assert len(rules) == 12
+    assert len(rules) == 14
 
 
 def test_the_schemas_are_strict_and_the_canonical_ones_are_all_there(door: Door) -> None:
@@ -622,8 +622,11 @@ def test_over_all_endpoints_and_partners_nobody_reads_or_moves_what_is_anothers(
     theirs: Any = checked.post(f"{API}/dossiers", dossier(2), partner="agency").json
     objects = {"one-stop": (CODE, mine["id"]), "agency": (others, theirs["id"])}
     reading = [p for p, item in described(checked)["paths"].items() if "get" in item]
-    assert len(reading) == 8
-    wants = {"/api/v1/statistics": "?from=2026-01-01&to=2026-01-31&by=procedure"}
+    assert len(reading) == 10
+    wants = {
+        "/api/v1/statistics": "?from=2026-01-01&to=2026-01-31&by=procedure",
+        "/api/v1/delays": "?from=2026-01-01&to=2026-01-31&by=agency",
+    }
     for asking in checked.keys:
         for owner, (code, message) in objects.items():
             may = asking in (owner, "portal")  # the portal reads all, and takes part

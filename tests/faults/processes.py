@@ -65,7 +65,13 @@ class Process:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 program,
-                env={**self.environment, **more, LIFELINE: str(lifeline), READY: str(writing)},
+                env={
+                    **self.environment,
+                    **more,
+                    LIFELINE: str(lifeline),
+                    READY: str(writing),
+                    "PYTHONFAULTHANDLER": "1",
+                },
                 pass_fds=descriptors,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -75,13 +81,18 @@ class Process:
         self._ready = reading
 
     def wait_ready(self, seconds: float = START_SECONDS) -> None:
-        """Until it says that it works."""
+        """Until it says that it works. One that does not is aborted, so that its log tells where it stood."""
         came, _, _ = select.select([self._ready], [], [], seconds)
         said = os.read(self._ready, 4096) if came else b""
         self._hang_up()
-        assert said, (
-            f"{self.name} was not ready within {seconds:.0f} s:\n{self.log.read_text(errors='replace')[-2000:]}"
-        )
+        if said:
+            return
+        assert self._process is not None
+        if not came:
+            self._process.send_signal(signal.SIGABRT)
+        told = "ended at once" if came else f"was not ready within {seconds:.0f} s"
+        code = self._process.wait(20)
+        raise AssertionError(f"{self.name} {told} ({code}):\n{self.log.read_text(errors='replace')[-6000:]}")
 
     def _hang_up(self) -> None:
         if self._ready >= 0:

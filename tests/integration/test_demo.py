@@ -1,4 +1,4 @@
-"""The demo runs to its end, and its end is that every book agrees."""
+"""The demo runs to its end, and its end is that a planted disagreement was healed and every book agrees."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ def test_the_demo_ends_well_and_leaves_nothing_behind(tmp_path: Path) -> None:
         env={"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=115,
         check=False,
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "✗" not in done.stdout
     assert "all books agree" in done.stdout
+    assert "the change by hand was found and healed, no row doubled" in done.stdout
     assert list(tmp_path.iterdir()) == []

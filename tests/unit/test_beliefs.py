@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
+
+from sqlalchemy import update
 
 from gateway.dossiers.beliefs import HOW, Side, agree, lay_out
 from gateway.errors import AskFirst, Rejected, TryLater
 from gateway.ledger import believing, queries, standing
 from gateway.ledger import reconciling as ledger
+from gateway.ledger.lanes import take
+from gateway.ledger.messages import note_beliefs
+from gateway.ledger.tables import breakers
 from tests.conftest import Time
 from tests.house import House, dossier, status
 
@@ -125,3 +131,57 @@ def test_a_system_whose_own_word_is_held_waits_for_a_person(house: House, time: 
     assert (found.status, found.agrees) == (9, False)
     assert found.next is not None
     assert (found.next.what, "lienthong held list" in found.next.words) == ("person", True)
+
+
+def test_a_call_under_way_is_told_as_long_as_its_lease_holds(house: House, time: Time) -> None:
+    house.accept("one-stop", dossier())
+    with house.gateway.ledger.write() as connection:
+        take(connection, "portal", 1, worker="một người khác", now=time(), lease_seconds=60)
+    assert (next_of(house).words_en, next_of(house).at) == ("being sent now", time())
+
+    time.move(minutes=2)
+
+    assert next_of(house).words_en != "being sent now"
+
+
+def test_while_the_breaker_is_open_nothing_is_tried_before_its_probe(house: House, time: Time) -> None:
+    house.accept("one-stop", dossier())
+    for _ in range(12):
+        house.partners["portal"].script = [TryLater("mất mạng", code="connect")]
+        house.work("portal")
+        time.move(minutes=2)
+    with house.gateway.ledger.write() as connection:
+        probe = queries.breaker_rows(connection)["portal"].probe_at + timedelta(minutes=30)
+        connection.execute(update(breakers).values(probe_at=probe))
+
+    assert next_of(house).at == probe
+
+
+def test_what_no_route_tells_and_nobody_asks_is_said_so(house: House, time: Time) -> None:
+    first = house.accept("one-stop", dossier())
+    told = {
+        "dossier": CODE,
+        "system": "vnpost",
+        "status": 2,
+        "since": first.received_time,
+        "message": first.id,
+        "how": "accepted",
+    }
+    with house.gateway.ledger.write() as connection:
+        note_beliefs(connection, [told | {"at": time()}])
+    house.accept("one-stop", status(1, 4, 10))
+
+    found = sides(house)["vnpost"]
+
+    assert (found.status, found.agrees, found.next and found.next.what) == (2, False, "nothing")
+
+
+def test_nothing_is_agreed_while_something_is_under_way(house: House) -> None:
+    house.accept("one-stop", dossier())
+    house.work("portal")
+    assert agree(list(sides(house).values()))
+
+    house.accept("one-stop", {**dossier(), "id": "again", "event_time": "2026-01-05T10:00:00+07:00"})
+
+    assert all(side.agrees for side in sides(house).values())
+    assert not agree(list(sides(house).values()))

@@ -15,6 +15,9 @@ from gateway.cli.books import compare
 from gateway.cli.samples import day, promotion
 from gateway.codes import CsvCodes
 from gateway.config import default_folder
+from gateway.dossiers.differences import Retelling
+from gateway.flow.retell import write_retellings
+from gateway.ledger.messages import histories, lock_dossier
 from tests.house import House, dossier, status
 
 END = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -105,6 +108,17 @@ def told(house: House) -> tuple[House, dict[str, Any]]:
 
 def test_books_that_agree_differ_in_nothing(told: tuple[House, dict[str, Any]]) -> None:
     house, books = told
+
+    assert compare(house.gateway.ledger, books) == []
+
+
+def test_what_was_told_again_after_a_difference_is_no_further_message(told: tuple[House, dict[str, Any]]) -> None:
+    house, books = told
+    with house.gateway.ledger.write() as connection:
+        newest = histories(connection, [CODE])[CODE][2]
+        row, plan = lock_dossier(connection, CODE), [Retelling(newest.id, None, present=True)]
+        write_retellings(connection, row, "portal", plan, "portal-1-0", house.gateway.now(), {})
+    house.work("portal")
 
     assert compare(house.gateway.ledger, books) == []
 

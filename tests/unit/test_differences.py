@@ -120,3 +120,52 @@ def test_the_number_of_moves_is_that_of_a_lawful_way(one: int, other: int) -> No
 
 def _leads(one: int, other: int) -> bool:
     return moves_between(one, other, TABLE) is not None
+
+
+def test_of_overtaken_steps_a_compacting_partner_needs_the_last_alone() -> None:
+    middle = find_difference(told(2, 4, 9), says(9, lacking=("m1",)), TABLE, "compacted")
+    last = find_difference(told(2, 4, 9), says(9, lacking=("m2",)), TABLE, "compacted")
+    none = find_difference(told(2, 4, 9), says(9, lacking=("m1", "m2")), TABLE, "compacted")
+
+    assert (middle.kind, last.kind) == (AGREES, "missing-steps")
+    assert [one.message for one in last.plan] == ["m2"]
+    assert (none.careful, last.careful) == (True, False)  # it may have stopped showing any
+
+
+def test_a_partner_of_messages_alone_that_has_none_of_them_is_for_a_person() -> None:
+    """Its receipts may have been cleared away: what it has, it would take again as new."""
+    took = [
+        Told(f"m{n}", kind, 1 if n == 0 else None, START) for n, kind in enumerate(("DossierSubmitted", "PaymentPaid"))
+    ]
+    again = Heal(step=("message",))
+
+    assert find_difference(took, Standing(True, lacking=("m0", "m1"), heal=again), TABLE).careful
+    assert not find_difference(took, Standing(True, lacking=("m1",), heal=again), TABLE).careful
+
+
+def test_what_the_partner_said_itself_counts_and_is_never_told_again() -> None:
+    said = [*told(2, 4), Told("own", "StatusChanged", 7, START + timedelta(days=1), own=True)]
+
+    agrees = find_difference(said, says(7), TABLE)
+    recants = find_difference(said, says(4), TABLE)
+    gone = find_difference(said, Standing(False, heal=PORTAL), TABLE)
+    lacks = find_difference(said, says(7, lacking=("m1",)), TABLE)
+
+    assert (agrees.kind, agrees.expected) == (AGREES, 7)
+    assert (recants.kind, recants.plan, recants.careful) == ("behind", [], True)
+    assert [(one.message, one.anew) for one in gone.plan] == [("m1", True), ("m1", False)]
+    assert [one.message for one in lacks.plan] == ["m1"]
+
+
+def test_where_a_status_goes_with_a_step_alone_it_goes_only_as_that_step() -> None:
+    behind = find_difference(told(2, 4, 9), says(4, STEP_ONLY, ("m1",)), TABLE)
+    gone = find_difference(told(2, 4, 9), says(4, STEP_ONLY, ("m1", "m2")), TABLE)
+
+    assert (behind.plan, behind.careful) == ([], True)  # the last step is there: told again it would stand there twice
+    assert [one.message for one in gone.plan] == ["m1", "m2"]
+
+
+def test_what_only_the_partner_can_found_is_founded_by_nobody_else() -> None:
+    for heal in (STEP_ONLY, Heal(status=("dossier",), step=("progress",))):
+        found = find_difference(told(2, 4), Standing(False, heal=heal), TABLE)
+        assert (found.kind, found.plan, found.careful) == ("missing-there", [], True)

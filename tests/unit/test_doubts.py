@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from gateway.cli.main import root
 from gateway.errors import AskFirst
@@ -206,3 +206,18 @@ def test_whatever_is_decided_in_whatever_order_nothing_is_lost(
     state = next(d.state for d in rows(house, deliveries) if d.id == delivery)
     assert state in ("delivered", "cancelled")
     assert sound(house)
+
+
+def test_nobody_decides_about_one_that_others_of_its_lane_come_before(house: House, time: Time) -> None:
+    first = doubt(house)
+    behind = next(d.id for d in rows(house, deliveries) if d.id != first)
+    time.move(hours=1)
+    with house.gateway.ledger.write() as connection:  # as after a copy of the ledger that was put back
+        connection.execute(
+            update(deliveries).where(deliveries.c.id == behind).values(state="in_doubt", reason="sau khi khôi phục")
+        )
+
+    assert [(d.id, d.ahead) for d in listed(house)] == [(first, 0), (behind, 1)]
+    for decision in ("arrived", "resend", "discard"):
+        with pytest.raises(NotInDoubt, match="head of its lane"), house.gateway.ledger.write() as connection:
+            ledger.decide(connection, behind, decision, who="lan", reason="thử", now=time())

@@ -122,7 +122,7 @@ def test_a_dossier_and_its_status_are_accepted_in_order_and_answered_as_rest_doe
     assert (second, two["http"], two["type"]) == ("amqp-" + status(1, 4, 10)["id"], "202", "StatusChanged")
     assert one["source"] == "one-stop"
     assert set(one) - {"http"} == {
-        "id", "source", "source_id", "type", "dossier", "received_time", "destinations", "held", "repeated"
+        "id", "source", "source_id", "type", "dossier", "received_time", "destinations", "held", "repeated", "warnings", "doubts"
     }  # fmt: skip
     assert town.count("messages") == 2
 

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from gateway.canonical import any_message
 from gateway.cli.main import root
 from gateway.codes import CsvCodes
 from gateway.config import default_folder
+from gateway.dossiers.facts import When
 from gateway.dossiers.kpi import Kpi, view_of
 from gateway.errors import Misconfigured
 from gateway.message import Message
@@ -143,10 +145,36 @@ def test_every_rule_is_tried_here() -> None:
     assert {rule.id for rule in KPI.index.rule} == {*BROKEN, "reception-unknown"}
 
 
+def test_a_number_is_no_yes_and_a_yes_no_number() -> None:
+    facts = {"channel": 1, "received": True}
+
+    def holds(**conditions: object) -> bool:
+        return When.model_validate(conditions).holds(SimpleNamespace(**facts))  # type: ignore[arg-type]
+
+    assert holds(channel=[1], received=[True])
+    assert not holds(channel=[True])
+    assert not holds(received=[1])
+
+
 def test_status_five_told_twice_is_two_requests() -> None:
     moves = [status(1, code, minute) for code, minute in ((4, 1), (5, 10), (4, 20), (5, 30))]
 
     assert lint(whole(), *moves) == ["asked-twice"]
+
+
+@pytest.mark.parametrize(
+    ("ways", "told"),
+    [
+        (("portal", "direct"), ["paid-at-the-counter"]),
+        (("local_gateway", "direct"), ["paid-at-the-counter"]),
+        (("direct", "unpaid"), ["paid-at-the-counter"]),
+        (("portal", "local_gateway"), []),
+    ],
+)
+def test_one_fee_paid_at_the_counter_makes_the_dossier_one_that_was(ways: tuple[str, ...], told: list[str]) -> None:
+    fees = [{**FEE, "code": f"LP-{n}", "paid": way} for n, way in enumerate(ways)]
+
+    assert lint(whole(fees=fees)) == told
 
 
 def test_points_are_the_indicators_own_or_its_groups_and_it_says_which() -> None:
@@ -225,7 +253,7 @@ def test_a_receipt_names_what_its_sender_can_still_mend_and_a_repeated_one_the_s
         strange = door.get(f"/api/v1/dossiers/{CODE}/kpi", partner="vnpost")
 
     receipt = Receipt.model_validate(first.json)
-    assert [loss.rule for loss in receipt.warnings] == ["promise-missing", "no-digitised-file"]
+    assert [getattr(loss, "rule", None) for loss in receipt.warnings] == ["promise-missing", "no-digitised-file"]
     assert again.json == {**first.get_json(), "repeated": True}
     assert good.get_json()["warnings"] == []
     assert [w["rule"] for w in batch.get_json()["results"][0]["receipt"]["warnings"]] == [

@@ -359,6 +359,7 @@ def test_an_answer_counts_for_nothing_when_the_dossier_moved_while_it_was_asked(
 def test_two_processes_that_find_the_same_difference_heal_it_once(world: World) -> None:
     code = world.tell()
     world.plant(code, drop=2)
+    world.time.move(minutes=2)
     first, second = (Reconciler(world.house.gateway, "portal", permit=True) for _ in range(2))
 
     states = [one.ask(code) for one in (first, second)]
@@ -443,6 +444,7 @@ def test_a_status_of_a_dossier_born_there_is_told_again_only_where_it_left_no_tr
     )  # its rows are there: told again they would stand there twice
 
     world.twin._dossiers[code]["statuses"].pop()
+    world.time.move(minutes=2)
     healed = Reconciler(world.house.gateway, "portal", permit=True).ask(code)
     world.work()
 
@@ -478,6 +480,7 @@ def test_a_one_stop_system_that_lost_its_newest_messages_gets_them_again_under_t
     (key,) = twin.book()["keys"]
     twin._receipts.clear()
     twin._bodies.clear()
+    world.time.move(minutes=2)
 
     asked_ = Reconciler(world.house.gateway, "one-stop", permit=True).ask(code)
     world.house.work("one-stop")
@@ -592,6 +595,8 @@ def test_a_person_reconciles_by_the_commands(world: World, monkeypatch: pytest.M
     assert [(d["kind"], d["state"]) for d in json.loads(dry.output)] == [("ahead", None)]
     assert run("portal", "--dry-run", "--heal").exit_code == 2
     run("portal")
+    with world.house.gateway.ledger.write() as connection:
+        reconciling.change_difference(connection, 1, again_at=utc_now())  # two minutes later
     run("portal")
     (listed,) = json.loads(run("list", "portal", "--json").output)
     assert (listed["state"], listed["seen"], len(listed["plan"])) == ("proposed", 2, 1)

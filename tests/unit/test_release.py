@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event as engine_event
 from sqlalchemy import select
 
 from gateway.cli.main import root
@@ -279,3 +280,21 @@ def test_whatever_comes_no_unlawful_move_ever_leaves(small_house: House, moves: 
     said = [by_id[key] for code, key in house.partners["portal"].effects if code == name]
     assert all(after in TABLE[before].moves for before, after in pairwise(said))
     assert sound(house)
+
+
+def test_what_is_held_still_is_not_tried_again_before_its_dossier_moves(house: House) -> None:
+    house.accept("one-stop", dossier())
+    house.accept("one-stop", status(1, 10, 60))
+    house.accept("one-stop", status(1, 4, 30))
+    release, asked = Release(house.gateway), []
+    assert release.run() == []
+    engine_event.listen(house.gateway.ledger.engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+
+    release.run()
+    once = len(asked)
+    house.accept("one-stop", status(1, 4, 40))
+    asked.clear()
+    release.run()
+
+    assert once < 4  # the look alone
+    assert len(asked) > once

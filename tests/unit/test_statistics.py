@@ -50,6 +50,7 @@ def life(**changes: Any) -> Life:
     [
         ("12T17:00", "11T23:59", "early"),
         ("12T17:00", "12T00:01", "on_time"),
+        ("12T05:00", "11T23:59", "early"),  # the day before in Vietnam, though not in UTC
         ("12T17:00", "12T17:00", "on_time"),
         ("12T17:00", "12T17:01", "late"),
         (None, "12T17:01", "unpromised"),
@@ -62,7 +63,8 @@ def life(**changes: Any) -> Life:
 def test_a_promise_is_judged_by_the_day_and_then_by_the_instant(
     due: str | None, ended: str | None, judged: str
 ) -> None:
-    one = life(due_at=at(due) if due else None, ended_at=at(ended) if ended else None)
+    due_at, ended_at = (at(text).astimezone(UTC) if text else None for text in (due, ended))  # as the ledger gives them
+    one = life(due_at=due_at, ended_at=ended_at)
 
     assert judge_deadline(one, at("20T12:00")) == judged
 
@@ -106,6 +108,13 @@ def test_every_resolved_dossier_is_judged_once_and_periods_add_up(lives: list[Li
         assert max(tally.online, tally.postal, tally.supplemented) <= tally.received
     assert whole.received == before.received + after.received
     assert whole.received == whole.open + whole.resolved + whole.closed
+
+
+def test_what_is_closed_after_the_moment_of_asking_is_open_at_it() -> None:
+    tally = Tally()
+    count_life(tally, life(closed_at=at("21T08:00")), at("01T00:00"), at("31T00:00"), at("20T12:00"))
+
+    assert (tally.closed, tally.open, tally.overdue) == (0, 1, 1)
 
 
 # ── from the ledger ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -169,6 +178,18 @@ def test_a_period_counts_receptions_and_ends_each_in_their_own_days(month: House
 def test_what_has_not_ended_yet_was_not_overdue_before_its_day(month: House) -> None:
     assert ask(month, date(2026, 1, 1), date(2026, 1, 11)).total.overdue == 0
     assert ask(month, date(2026, 1, 1), date(2026, 1, 12)).total.overdue == 4  # the late one too, that evening
+
+
+def test_a_day_begins_at_midnight_in_vietnam(house: House, time: Time) -> None:
+    """Half past midnight on the 6th is still the 5th in UTC; a minute to seven in the morning too."""
+    time.at = at("31T20:00")
+    for number, moment in enumerate(("05T23:59", "06T00:00", "06T06:59"), start=1):
+        changes = {"event_time": at(moment).isoformat(), "submitted_at": at(moment).isoformat()}
+        tell(house, number, **changes, deadlines={"received_at": at(moment).isoformat()})
+
+    counts = [ask(house, date(2026, 1, day), date(2026, 1, day)).total.received for day in (5, 6, 7)]
+
+    assert counts == [1, 2, 0]
 
 
 @pytest.mark.parametrize("by", BY)

@@ -82,6 +82,12 @@ FAULTS = {
     ),
     "hours that change to nothing named": ("hours.toml", '[[unit]]\norganisations = ["*"]\nhours = "xyz"', "xyz"),
     "no row for all other units": ("hours.toml", '[[unit]]\norganisations = ["H99.1"]\nhours = "office"', '["*"]'),
+    "a same-day rule that no day fits": (
+        "rules.toml",
+        '[[rules]]\nfrom = 2030-01-01\nsource = "x"\nday_hours = 8\nlegal_hours = "office"\nkpi_requests = 1\n'
+        '[rules.same_day]\nbefore = 12:00:00\ndue = 17:00:00\nprocedures = ["1.001193"]',
+        "no day is still worked",
+    ),
     "not TOML": ("rules.toml", "[[rules", "rules.toml"),
 }
 

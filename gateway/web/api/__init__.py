@@ -20,6 +20,7 @@ OPERATIONS = (
     "deliveries",
     "partner_health",
     "statistics",
+    "delays",
     "kpi",
 )
 

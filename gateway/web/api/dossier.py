@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Response
 
-from gateway.dossiers.beliefs import HOW, Side, agree, lay_out
+from gateway.dossiers.beliefs import agree, lay_out
 from gateway.flow.answers import held
 from gateway.ledger import believing, queries
+from gateway.ledger.messages import histories
+from gateway.message import Message
 from gateway.web.api import api
 from gateway.web.here import answer, gateway, parameters, plain, reader, unknown_dossier
 from gateway.web.openapi import CODE, answers, with_parameters
-from gateway.web.rows import delivery, names
+from gateway.web.rows import belief, delivery
 from gateway.web.shapes import DossierAnswer
 
 
@@ -33,6 +36,7 @@ def read_dossier(code: str) -> Response:
         material = believing.gather(connection, code)
         undone = queries.deliveries_of(connection, code, undone=True)
         kept = queries.held_of(connection, code)
+        told = histories(connection, [code])[code]
     sources = [h.source for h in kept]
     sides = lay_out(material, row.status, sources, gateway().config, gateway().now())
     return answer(
@@ -42,9 +46,10 @@ def read_dossier(code: str) -> Response:
             "origin": row.origin,
             "status": _stand(row),
             "agreed": not undone and agree(sides),
-            "beliefs": [_belief(side) for side in sides],
+            "beliefs": [belief(gateway().config, side) for side in sides],
             "deliveries": [delivery(d) for d in undone],
             "held": [_held(h) for h in kept],
+            "clocks": _clocks(told),
             "body": queries.read_body(row),
         }
     )
@@ -61,27 +66,9 @@ def _stand(row: Any) -> dict[str, Any]:
     }
 
 
-def _belief(side: Side) -> dict[str, Any]:
-    how, how_en = HOW[side.how]
-    step = side.next
-    return {
-        "system": side.system,
-        **names(gateway().config, side.system),
-        "status": side.status,
-        "sub_status": side.sub_status,
-        "since": side.since,
-        "message": side.message,
-        "how": side.how,
-        "sure": how,
-        "sure_en": how_en,
-        "asked_at": side.asked_at,
-        "theirs": side.theirs,
-        "finding": side.finding,
-        "agrees": side.agrees,
-        "next": None
-        if step is None
-        else {"what": step.what, "at": step.at, "words": step.words, "words_en": step.words_en},
-    }
+def _clocks(told: Sequence[Message]) -> dict[str, Any] | None:
+    clocks = gateway().reckoner.reckon(told, gateway().now())
+    return clocks.as_json() if clocks is not None else None
 
 
 def _held(row: Any) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import Response
 
-from gateway.dossiers.kpi import view_of
 from gateway.ledger import queries
 from gateway.ledger.messages import histories
 from gateway.web.api import api
@@ -29,6 +28,4 @@ def read_kpi(code: str) -> Response:
             raise unknown_dossier()
         told = histories(connection, [code])[code]
     now = here.now()
-    view = view_of(told)
-    losses = here.kpi.lint(view, here.codes, now) if view is not None else []
-    return answer({"dossier": code, "as_of": now, "losses": [loss.as_json() for loss in losses]})
+    return answer({"dossier": code, "as_of": now, "losses": [loss.as_json() for loss in here.losses(told, now)]})

@@ -15,7 +15,7 @@ from gateway.web.openapi import answers, parameter, with_parameters
 from gateway.web.shapes import StatisticsAnswer
 
 MOST_DAYS = 3660
-_DAY = {"type": "string", "format": "date"}
+DAY = {"type": "string", "format": "date"}
 
 
 @api.get(
@@ -27,8 +27,8 @@ _DAY = {"type": "string", "format": "date"}
     operation_id="readStatistics",
     responses=answers(400, 401, 403, _200=(StatisticsAnswer, "số liệu / the figures")),
     openapi_extensions=with_parameters(
-        parameter("from", "ngày đầu / the first day", _DAY, required=True),
-        parameter("to", "ngày cuối / the last day", _DAY, required=True),
+        parameter("from", "ngày đầu / the first day", DAY, required=True),
+        parameter("to", "ngày cuối / the last day", DAY, required=True),
         parameter("by", "một dòng cho mỗi / a line for each", {"type": "string", "enum": list(BY), "default": "agency"}),
     ),
 )  # fmt: skip
@@ -36,7 +36,7 @@ _DAY = {"type": "string", "format": "date"}
 def read_statistics() -> Response:
     given = parameters("from", "to", "by")
     by, here, who = one_of(given, "by", BY) or "agency", gateway(), reader()
-    first, last = _days(given)
+    first, last = days(given, MOST_DAYS)
     if who.reads == "none":
         words = f"đối tác {who.partner} không được đọc", f"partner {who.partner} may not read"
         raise Forbidden.of("", "may-not-read", *words)
@@ -44,8 +44,8 @@ def read_statistics() -> Response:
     return answer(found.as_json())
 
 
-def _days(given: Mapping[str, str]) -> tuple[date, date]:
-    """Raises `BadRequest` with every fault."""
+def days(given: Mapping[str, str], most: int) -> tuple[date, date]:
+    """`from` and `to`, at most so many days. Raises `BadRequest` with every fault."""
     faults: list[Fault] = []
     first, last = _day(given, "from", faults), _day(given, "to", faults)
     if first and last and not timedelta(0) <= last - first < timedelta(days=MOST_DAYS):

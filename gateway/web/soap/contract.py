@@ -214,7 +214,7 @@ def _base(scalar: Scalar) -> str:
         return {"date-time": "xs:dateTime", "date": "xs:date"}.get(rule.get("format", ""), "xs:string")
     if scalar.kind == "integer":
         return "xs:long" if rule.get("maximum", 0) > 2**31 - 1 else "xs:int"
-    return {"boolean": "xs:boolean", "bytes": "xs:base64Binary"}[scalar.kind]
+    return {"boolean": "xs:boolean", "number": "xs:double", "bytes": "xs:base64Binary"}[scalar.kind]
 
 
 def _facets(rule: Any) -> list[tuple[str, str]]:

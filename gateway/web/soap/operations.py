@@ -11,18 +11,19 @@ from pydantic import ValidationError
 
 from gateway.canonical.faults import faults_of
 from gateway.config import PartnerFile
+from gateway.dossiers.beliefs import agree, lay_out
 from gateway.errors import Fault, Refused
 from gateway.flow.accept import Acceptance
 from gateway.flow.answers import held, receipt
 from gateway.flow.gateway import Gateway
 from gateway.flow.validate import shape_faults
-from gateway.ledger import queries
+from gateway.ledger import believing, queries
 from gateway.ledger.messages import history
 from gateway.ledger.queries import Reader
 from gateway.ports import Submission
 from gateway.soap.names import TYPES
 from gateway.web.here import unknown_dossier
-from gateway.web.rows import names
+from gateway.web.rows import belief
 from gateway.web.soap.contract import ASKS, CARRIES, messages, questions
 from gateway.web.soap.envelope import Envelope, Unreadable
 from gateway.web.soap.reading import Inline, Reading, xpath_of
@@ -104,13 +105,14 @@ class Desk:
     def _status(self, code: str) -> Mapping[str, Any]:
         with self._gateway.ledger.read() as connection:
             row = self._row(connection, code)
-            beliefs = queries.beliefs_of(connection, code)
+            material = believing.gather(connection, code)
             undone = queries.deliveries_of(connection, code, undone=True)
             kept = queries.held_of(connection, code)
+        config = self._gateway.config
+        sides = lay_out(material, row.status, [h.source for h in kept], config, self._gateway.now())
         return {
             "dossier": row.code, "owner": row.owner, "origin": row.origin, "status": self._stand(row),
-            "agreed": not undone and all(b.status == row.status for b in beliefs),
-            "beliefs": [self._belief(b, row.status) for b in beliefs], "held": [_held(h) for h in kept],
+            "agreed": not undone and agree(sides), "beliefs": [belief(config, side) for side in sides], "held": [_held(h) for h in kept],
         }  # fmt: skip
 
     def _results(self, code: str) -> Mapping[str, Any]:
@@ -137,12 +139,6 @@ class Desk:
         status = self._gateway.config.statuses[row.status]
         return {
             "code": row.status, "name": status.name, "name_en": status.name_en, "since": row.status_time, "due_at": row.due_at
-        }  # fmt: skip
-
-    def _belief(self, row: Any, status: int) -> dict[str, Any]:
-        return {
-            "system": row.system, **names(self._gateway.config, row.system), "status": row.status, "since": row.since,
-            "message": row.message, "how": row.how, "agrees": row.status == status,
         }  # fmt: skip
 
 

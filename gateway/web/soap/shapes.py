@@ -96,7 +96,7 @@ class Shapes:
         if rule.get("type") == "object":
             value, name = rule["additionalProperties"], rule.get("propertyNames", {"type": "string"})
             return Entries(Scalar("string", (name,)), Scalar("string", (value,)), rule.get("maxProperties"))
-        if rule.get("type") not in ("string", "integer", "boolean"):
+        if rule.get("type") not in ("string", "integer", "number", "boolean"):
             raise TypeError(f"{place}: no XML shape for {rule}")
         return Scalar(rule["type"], (rule,))
 
