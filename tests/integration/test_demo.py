@@ -10,6 +10,7 @@ import pytest
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_the_demo_ends_well_and_leaves_nothing_behind(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "gateway.cli.main", "demo", "--fast", "--dossiers", "20"]
 
@@ -18,7 +19,7 @@ def test_the_demo_ends_well_and_leaves_nothing_behind(tmp_path: Path) -> None:
         env={"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
-        timeout=115,
+        timeout=230,
         check=False,
     )
 
