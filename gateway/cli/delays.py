@@ -111,7 +111,7 @@ def show_delay(found: Delay, names: Names) -> None:
 
     out = console()
     name, name_en = names.of(found.organisation)
-    out.print(f"[bold]{found.code}[/]   {name} · {name_en}")
+    out.print(f"{found.code}   {name} · {name_en}", style="bold", markup=False)
     line = f"tiếp nhận · received {when(found.start)}   hạn · due {when(found.due)}   xong · ended {when(found.ended)}"
     out.print(line, markup=False)
     if found.ended is not None and found.viewer:
@@ -121,7 +121,7 @@ def show_delay(found: Delay, names: Names) -> None:
     if found.verdict.late:
         out.print(_over(found))
     for doubt in found.doubts:
-        out.print(f"[yellow]![/] {doubt.words} · {doubt.words_en}")
+        out.print(f"! {doubt.words} · {doubt.words_en}", markup=False, style="yellow")
     table(
         "Từng khoảng thời gian · Stretch by stretch",
         ("!Từ · From", "#Phút", "#Làm việc", "Của ai · Whose", "Bằng chứng · Proofs"),
@@ -244,7 +244,7 @@ def show_lateness(found: Lateness, names: Names) -> None:
         f"   trong đó xong đúng hạn · ended in time {found.index_only}"
     )
     table(
-        "",
+        "Của ai · Whose",
         (_KEYS[found.by], "#Đến hạn", "#Trễ", "#tại bàn", "#đường truyền", "#Giờ", "#làm việc", "#trên đường truyền", "#làm việc"),
         [
             (

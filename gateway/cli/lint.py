@@ -51,7 +51,8 @@ def judge(setup: Setup, told: Sequence[Message], now: datetime) -> tuple[list[Lo
     """What the dossier loses as it stands, and what the index's partners would be refused of its last message."""
     from gateway.dossiers.kpi import view_of
 
-    view = view_of(told)
+    place = setup.config.settings.public_url.rstrip("/")
+    view = view_of(told, lambda file, message: f"{place}/files/{file['sha256']}")  # unsigned: it is shown to nobody
     if view is None or view["dossier"] is None:
         raise Misconfigured("không có DossierSubmitted · there is no DossierSubmitted among the messages")
     faults: dict[str, Fault] = {}

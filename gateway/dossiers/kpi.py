@@ -16,7 +16,7 @@ from pydantic import Field
 from gateway.config import Section, parse, read_toml
 from gateway.dossiers.deadlines import Judgement
 from gateway.dossiers.facts import Facts, View, When, read_facts
-from gateway.dossiers.view import build_view
+from gateway.dossiers.view import Link, build_view
 from gateway.errors import Misconfigured
 from gateway.ledger.tables import RETOLD
 from gateway.message import Message
@@ -122,10 +122,10 @@ class Kpi:
         return self.losses(read_facts(view, codes, at, judged), mend=mend)
 
 
-def view_of(told: Sequence[Message]) -> dict[str, Any] | None:
-    """The view of a dossier as it stands after all its messages; None when none of them moved anything. Files have no links in it."""
+def view_of(told: Sequence[Message], link: Link = lambda file, message: "") -> dict[str, Any] | None:
+    """The view of a dossier as it stands after all its messages; None when none of them moved anything. Without `link` files have none in it."""
     moved = [message for message in told if message.held is None and message.type != RETOLD]
-    return build_view(moved[-1], moved[:-1], lambda file, message: "") if moved else None
+    return build_view(moved[-1], moved[:-1], link) if moved else None
 
 
 def _by_id(rows: Sequence[Any], file: Path) -> dict[str, Any]:
