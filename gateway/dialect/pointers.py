@@ -87,15 +87,17 @@ def put(document: Any, pointer: str, value: Any) -> Any:
 
 
 def without(document: Any, pointer: str) -> Any:
-    """A new document that lacks what stands there."""
+    """A new document that lacks what stands there; what follows it in a list moves up."""
     first, *rest = parts_of(pointer)
-    if isinstance(document, list) and first == "*":
-        return [without(one, "/" + "/".join(rest)) for one in document] if rest else []
+    below = "".join("/" + escape(part) for part in rest)
+    if isinstance(document, list):
+        named = [first in ("*", str(number)) for number in range(len(document))]
+        kept = [(one, here) for one, here in zip(document, named, strict=True) if rest or not here]
+        return [without(one, below) if here else one for one, here in kept]
     if not isinstance(document, dict) or first not in document:
         return document
     if not rest:
         return {name: value for name, value in document.items() if name != first}
-    below = "".join("/" + escape(part) for part in rest)
     return {**document, first: without(document[first], below)}
 
 

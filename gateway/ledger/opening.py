@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from gateway.ledger.turns import Group, Turn
 T = TypeVar("T")
 
 PATIENCE = 10.0  # seconds a statement of a serving process may take
+LOCK_SECONDS = 0.2  # between two questions for a lock that another holds
 
 
 class Clash(LedgerAway):
@@ -61,9 +63,15 @@ class Ledger:
 
     @contextmanager
     def hold(self, lock: int) -> Iterator[None]:
-        """PostgreSQL's advisory lock of this number, for as long as the block runs; whoever comes second waits."""
+        """PostgreSQL's advisory lock of this number, for as long as the block runs; whoever comes second waits.
+
+        Who waits asks again and again: inside the lock's own waiting function its snapshot would stay open, and an index that the first one
+        builds CONCURRENTLY waits for every open snapshot, so that each would wait for the other.
+        """
         with self._reach(self.engine.connect()) as connection:
-            connection.execute(select(func.pg_advisory_lock(lock)))
+            while not connection.execute(select(func.pg_try_advisory_lock(lock))).scalar_one():
+                connection.commit()
+                time.sleep(LOCK_SECONDS)
             connection.commit()  # the lock stays; a transaction left open would keep old rows from being cleared
             yield
 

@@ -199,7 +199,7 @@ TELLING = ("one-stop", "portal")  # those that can be asked how a dossier stands
 
 @pytest.mark.parametrize("pair", TELLING, indirect=True)
 @pytest.mark.parametrize(
-    "chaos", [{}, {"slow": 1.0, "slow_seconds": 0.05}, {"duplicate_answer": 1.0}, {"expired_session": 1.0}]
+    "chaos", [{}, {"slow": 1.0, "slow_seconds": 0.05}, {"duplicate_answer": 1.0}, {"expired_session": 0.5, "seed": 6}]
 )
 def test_a_partner_that_is_asked_says_what_it_took_and_nothing_is_changed_by_it(
     pair: Pair, chaos: dict[str, Any]

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.dialect.pointers import at, escape, every, has, list_at, put, text_at, without
@@ -69,6 +69,8 @@ def test_in_xml_a_pointer_goes_by_local_names_and_takes_attributes() -> None:
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=4), TEXTS)
+@example(["0"], "")
+@example(["a/b", "0", "c~d"], "x")
 def test_what_was_put_somewhere_is_found_there_and_can_be_taken_away(path: list[str], value: str) -> None:
     pointer = "".join("/" + escape(part) for part in path)
     made = put(None, pointer, value)
