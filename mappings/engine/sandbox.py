@@ -71,7 +71,9 @@ class _Process:
         raise self._ended("")
 
     def _read(self, stdout: IO[bytes]) -> Any:
-        if not select.select([stdout], [], [], PATIENCE)[0]:  # it says one thing at a time: nothing waits in the buffer
+        waiting = select.poll()  # select() itself refuses descriptors over 1,023, which a busy process has
+        waiting.register(stdout, select.POLLIN)
+        if not waiting.poll(PATIENCE * 1000):  # it says one thing at a time: nothing waits in the buffer
             self._process.send_signal(signal.SIGALRM)
             self._process.kill()
         return read_frame(stdout)
