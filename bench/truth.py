@@ -36,7 +36,7 @@ from gateway.config import Config, default_folder
 from gateway.dossiers.differences import AGREES
 from gateway.flow.gateway import Gateway
 from gateway.flow.reckoning import Reckoner
-from gateway.flow.reconcile import Reconciler
+from gateway.flow.reconcile import Reconciler, Unanswered
 from gateway.http import Http
 from gateway.ledger import open_ledger
 from gateway.message import Message
@@ -101,6 +101,8 @@ class Bench:
                 one, found, asked = Reconciler(gateway, "portal"), 0, 0
                 begun, spent = time.perf_counter(), time.process_time()
                 for answer in one.ask_all():
+                    if isinstance(answer, Unanswered):
+                        raise RuntimeError(f"{answer.dossier}: {answer.code}")
                     asked += 1
                     found += answer.finding.kind != AGREES
                     if asked % max(1, self.dossiers // 10) == 0:

@@ -13,7 +13,7 @@ import click
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from gateway.flow.reconcile import Asked
+    from gateway.flow.reconcile import Asked, Unanswered
 
 
 class Round:
@@ -26,6 +26,7 @@ class Round:
         self.as_json = as_json
         self.count = self.differing = 0
         self.known: set[str] = set()  # dossiers that were answered for, at the partner asked now
+        self.unanswered: list[tuple[str, Unanswered]] = []  # partner, and the question that failed
         self.stopped = False
         self._kept: list[dict[str, Any]] = []
         self._progress: Progress | None = None
@@ -41,14 +42,14 @@ class Round:
         finally:
             self._progress = None
 
-    def hear(self, partner: str, answers: Iterable[Asked], total: int | None, rate: float = 0) -> None:
+    def hear(self, partner: str, answers: Iterable[Asked | Unanswered], total: int | None, rate: float = 0) -> None:
         """Every answer of a partner, at most `rate` a second (0: as fast as they come). `total`: how many there will be, if known."""
         task = self._begin(partner, total)
         self.known = set()
         begun = time.monotonic()
         for count, answer in enumerate(answers, 1):
             self.known.add(answer.dossier)
-            self._note(answer)
+            self._note(partner, answer)
             if self._progress is not None and task is not None:
                 speed = count / (time.monotonic() - begun)
                 self._progress.update(task, completed=count, differing=self.differing, rate=speed)
@@ -60,9 +61,13 @@ class Round:
             return None
         return self._progress.add_task(partner, total=total, differing=self.differing, rate=0.0)
 
-    def _note(self, answer: Asked) -> None:
+    def _note(self, partner: str, answer: Asked | Unanswered) -> None:
         from gateway.dossiers.differences import AGREES
+        from gateway.flow.reconcile import Unanswered
 
+        if isinstance(answer, Unanswered):
+            self.unanswered.append((partner, answer))
+            return
         self.count += 1
         self.differing += answer.finding.kind != AGREES
         if self.as_json:
@@ -79,6 +84,8 @@ class Round:
         else:
             agree = self.count - self.differing
             click.echo(f"đã hỏi · asked {self.count}, khớp · agree {agree}, lệch · differ {self.differing}")
+        for partner, one in self.unanswered:
+            click.echo(f"{one.dossier}: {partner} không trả lời được · could not answer ({one.code})", err=True)
         if self.stopped:
             click.echo("đã dừng, phần còn lại chưa hỏi · stopped, the rest was not asked about", err=True)
 

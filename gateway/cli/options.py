@@ -30,8 +30,8 @@ at_most = click.option(
 )
 
 
-def answerable(function: F) -> F:
-    """`--reason`, required, and `--who`: an act without them is not done."""
+def answerable(function: F, *, required: bool = True) -> F:
+    """`--reason`, required, and `--who`: an act without them is not done. Not `required` where only a part of the command is an act."""
     who = click.option(
         "--who",
         envvar="LIENTHONG_WHO",
@@ -40,7 +40,11 @@ def answerable(function: F) -> F:
         help="Ai làm (mặc định: người đang đăng nhập) · who acts.",
     )
     reason = click.option(
-        "--reason", required=True, metavar="LÝ DO", callback=_filled, help="Vì sao; được ghi lại · why; it is recorded."
+        "--reason",
+        required=required,
+        metavar="LÝ DO",
+        callback=_filled,
+        help="Vì sao; được ghi lại · why; it is recorded.",
     )
     return who(reason(function))
 

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,15 @@ def reconcile() -> None:
 @click.option(
     "--dry-run", "dry", is_flag=True, help="Chỉ hỏi và so sánh, không ghi gì · ask and compare, write nothing."
 )
-@click.option("--heal", is_flag=True, help="Chữa ngay mọi chênh lệch tìm thấy · heal at once whatever differs.")
+@click.option("--heal", is_flag=True, help="Chữa ngay chênh lệch tìm thấy (cần --reason) · heal at once what differs.")
+@click.option(
+    "--confirm",
+    "confirmed",
+    multiple=True,
+    metavar="MÃ HỒ SƠ",
+    help="Với --heal: hồ sơ này tôi đã xem, chữa cả khi phải thận trọng · this one I have looked at: heal it though it wants care.",
+)
+@partial(answerable, required=False)
 @as_json
 def run(
     partner: str | None,
@@ -62,28 +71,37 @@ def run(
     since: datetime | None,
     dry: bool,
     heal: bool,
+    confirmed: Sequence[str],
+    who: str,
+    reason: str | None,
     as_json: bool,
 ) -> None:
     """Hỏi ngay đối tác về từng hồ sơ, so với điều đã báo.
 
     Ask now, dossier by dossier, and compare with what the partner was told. Without --heal a difference goes the way of the partner's file.
-    Exit code 1 when something differs.
+    With it, what wants care (a terminal status, a contradiction, more differences than `most`) still waits for approval unless --confirm names
+    it. Exit code 1 when something differs, or a question failed.
     """
     from gateway.cli.asking import Round
-    from gateway.flow.reconcile import Reconciler
+    from gateway.flow.reconcile import Permit, Reconciler
 
+    permit = Permit(who, reason, confirmed) if heal and reason else None
     if dry and heal:
         raise click.UsageError("--dry-run và --heal loại trừ nhau · exclude one another")
+    if heal and permit is None:
+        raise click.UsageError("--heal cần --reason: vì sao · --heal wants a --reason")
+    if confirmed and not heal:
+        raise click.UsageError("--confirm chỉ đi với --heal · --confirm goes with --heal")
     gateway = open_gateway(home)
     found = Round(as_json=as_json)
     try:
         with found.showing():
             for name in [partner] if partner else _partners(gateway):
-                one = Reconciler(gateway, name, dry=dry, permit=heal)
+                one = Reconciler(gateway, name, dry=dry, permit=permit)
                 _ask(one, found, dossiers, since)
     finally:  # a partner that does not answer any more takes nothing back of what it said
         found.close()
-    sys.exit(130 if found.stopped else int(found.differing > 0))
+    sys.exit(130 if found.stopped else int(found.differing > 0 or bool(found.unanswered)))
 
 
 def _ask(one: Reconciler, found: Round, dossiers: Sequence[str], since: datetime | None) -> None:
@@ -212,12 +230,11 @@ def decline(numbers: Sequence[int], home: Path, who: str, reason: str) -> None:
 
 def _decide(decision: str, numbers: Sequence[int], home: Path, who: str, reason: str) -> None:
     from gateway.dossiers.differences import STATES
-    from gateway.ledger import reconciling as ledger
+    from gateway.flow.reconcile import decide
 
     gateway = open_gateway(home)
     for number in numbers:
-        with gateway.ledger.write() as connection:
-            row = ledger.decide(connection, number, decision, who=who, reason=reason, now=gateway.now())
+        row = decide(gateway, number, decision, who=who, reason=reason)
         click.echo(f"{number} {row.system} {row.dossier}: {' · '.join(STATES[decision])}")
 
 

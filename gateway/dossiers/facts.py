@@ -49,6 +49,13 @@ class Facts:
     databases: Sequence[str]
     result_codes: Sequence[str]
     result_links: Sequence[str]
+    submitted_at: Sequence[datetime]
+    received_at: Sequence[datetime]
+    due_at: Sequence[datetime]
+    said_at: Sequence[datetime]  # when what this very message says took place
+    ended_at: Sequence[datetime]
+    refused_at: Sequence[datetime]
+    returned_at: Sequence[datetime]
 
 
 def read_facts(view: View, codes: Codes, at: datetime, judged: Judgement | None = None) -> Facts:
@@ -85,7 +92,27 @@ def read_facts(view: View, codes: Codes, at: datetime, judged: Judgement | None 
         databases=dossier.get("national_databases", []),
         result_codes=[r["code"] for r in results if "code" in r],
         result_links=[r["url"] for r in results if "url" in r],
+        **_moments(view),
     )
+
+
+def _moments(view: View) -> dict[str, list[datetime]]:
+    """When things took place, as it was told: none where they did not. A reception may be told twice, and a dossier that is done ended when it
+    was done, or when it was returned."""
+    dossier, newest, first = view["dossier"], view["moments"], view["first_moments"]
+    deadlines, status = dossier.get("deadlines", {}), view["current_status"]
+    over = (str(DONE) if str(DONE) in newest else str(RETURNED)) if status in (DONE, RETURNED) else ""
+    ends = {over, str(status)} if status in (DONE, RETURNED, *CLOSED) else set()
+    told = {
+        "submitted_at": [dossier["submitted_at"]],
+        "received_at": [deadlines.get("received_at"), first.get("2")],
+        "due_at": [deadlines.get("due_at")],
+        "said_at": [view["message"]["event_time"]],
+        "ended_at": [newest.get(code) for code in ends],
+        "refused_at": [newest.get("3") if status == 3 else None],
+        "returned_at": [newest.get(str(RETURNED)) if status == RETURNED else None],
+    }
+    return {name: [_instant(text) for text in texts if text] for name, texts in told.items()}
 
 
 def read_life(view: View) -> Life | None:
@@ -107,6 +134,7 @@ def read_life(view: View) -> Life | None:
         closed_at=_instant(moments[str(status)]) if status in CLOSED else None,
         asked=_asked(view),
         by_post=bool(dossier.get("postal", {}).get("return_to")),
+        received_by=dossier["handled_by"]["code"],
     )
 
 
@@ -141,6 +169,7 @@ def _instant(text: str) -> datetime:
 # ── conditions ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 KNOWN = frozenset(one.name for one in fields(Facts))
+MOMENTS = frozenset(one.name for one in fields(Facts) if one.name.endswith("_at"))
 
 
 class Range(Section):

@@ -138,7 +138,10 @@ def gather_statistics(
     tallies: dict[str, Tally] = {}
     with ledger.read() as connection:
         for life in lives(connection, reader, since=since, until=until, post=postal_partners(config)):
-            count_life(tallies.setdefault(key(life), Tally()), life, since, until, at)
+            reception = key(life._replace(organisation=life.received_by))
+            if since <= life.received_at < until:
+                count_reception(tallies.setdefault(reception, Tally()), life)
+            count_fate(tallies.setdefault(key(life), Tally()), life, since, at)
         for row in ratings(connection, reader, since=since, until=until):
             _rate(tallies.setdefault(key(row), Tally()), json.loads(row.body)["score"])
     groups = [Group(one, *_NAMES[by](codes, one), tally) for one, tally in tallies.items()]
@@ -162,10 +165,20 @@ def sum_up(tallies: Iterable[Tally]) -> Tally:
 def count_life(tally: Tally, life: Life, since: datetime, until: datetime, at: datetime) -> None:
     """Counts one life that began before `until`; whether it has ended is asked as of `at`."""
     if since <= life.received_at < until:
-        tally.received += 1
-        tally.online += life.channel == 2
-        tally.postal += life.by_post or life.channel == 3
-        tally.supplemented += life.asked > 0
+        count_reception(tally, life)
+    count_fate(tally, life, since, at)
+
+
+def count_reception(tally: Tally, life: Life) -> None:
+    """Of a life that began in the period: at the agency that it began with."""
+    tally.received += 1
+    tally.online += life.channel == 2
+    tally.postal += life.by_post or life.channel == 3
+    tally.supplemented += life.asked > 0
+
+
+def count_fate(tally: Tally, life: Life, since: datetime, at: datetime) -> None:
+    """Closed, open or resolved as of `at`: at the agency that ended it, or has it."""
     if life.closed_at is not None and life.closed_at < at:
         tally.closed += life.closed_at >= since
         return

@@ -7,25 +7,32 @@ that says otherwise is refused by name and goes nowhere.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, model_validator
 
+from gateway.canonical.scalars import HANOI
 from gateway.config import Section, parse, read_toml
-from gateway.dossiers.facts import KNOWN, Facts, When, texts
+from gateway.dossiers.facts import KNOWN, MOMENTS, Facts, When, texts
 from gateway.errors import Fault
 
 
 class Truth(Section):
     """`field` is a path in `document`, ``[]`` behind a list. Either every value there must be `among` the fact of this name, or a value
-    that `says` so (patterns) must be said only `when` these facts hold. An empty text says nothing, and so does null."""
+    that `says` so (patterns) must be said only `when` these facts hold. An empty text says nothing, and so does null.
+
+    `time`: how the document writes a moment in Vietnam's time (as `strftime`); the fact is then one of moments. `or_later`: a person may have
+    corrected it to a later one."""
 
     id: str = Field(pattern=r"^[a-z][a-z0-9-]{2,40}$")
     document: str
     field: str
     among: str | None = None
+    time: str | None = None
+    or_later: bool = False
     says: list[str] = Field(default_factory=list)
     when: When | None = None
     detail: str
@@ -37,6 +44,8 @@ class Truth(Section):
             raise ValueError("give `among`, or `says` and `when`")
         if self.among is not None and self.among not in KNOWN:
             raise ValueError(f"no such fact: {self.among}; known: {', '.join(sorted(KNOWN))}")
+        if (self.time is not None) != (self.among in MOMENTS) or (self.or_later and self.time is None):
+            raise ValueError(f"`time` goes with a fact of moments, and only with one: {', '.join(sorted(MOMENTS))}")
         return self
 
 
@@ -61,10 +70,22 @@ def falsehoods(truths: Sequence[Truth], documents: Mapping[str, Any], facts: Fac
 
 
 def _is_so(truth: Truth, value: str, facts: Facts) -> bool:
+    if truth.time is not None and truth.among is not None:
+        return _is_then(value, truth.time, getattr(facts, truth.among), or_later=truth.or_later)
     if truth.among is not None:
         return value in texts(getattr(facts, truth.among))
     says = any(fnmatchcase(value, pattern) for pattern in truth.says)
     return not says or (truth.when is not None and truth.when.holds(facts))
+
+
+def _is_then(value: str, form: str, moments: Sequence[datetime], *, or_later: bool) -> bool:
+    told = [one.astimezone(HANOI).strftime(form) for one in moments]
+    if value in told or not or_later:
+        return value in told
+    try:
+        return any(datetime.strptime(value, form) >= datetime.strptime(one, form) for one in told)  # noqa: DTZ007 - both are Vietnam's
+    except ValueError:  # no moment of this form at all
+        return False
 
 
 def _values(document: Any, path: Sequence[str]) -> Iterator[tuple[str, Any]]:

@@ -246,7 +246,7 @@ class Entry:
         if new:
             self._found(message, due)
         elif submitted:
-            ledger.amend_dossier(connection, message.dossier, message.seq, due)
+            ledger.amend_dossier(connection, message.dossier, message.seq, due, message.body["handled_by"]["code"])
         elif message.type == "StatusChanged" and message.held is None:
             ledger.move_dossier(connection, message, message.body["status"], due)
         elif self.letter.due_at is not None and message.held is None:

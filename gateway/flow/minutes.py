@@ -18,6 +18,7 @@ from typing import Any
 
 import structlog
 
+from gateway.canonical.counting import day_of, digest_of
 from gateway.canonical.scalars import HANOI, write_instant
 from gateway.codes.changes import write_whole
 from gateway.dossiers.differences import KINDS
@@ -42,26 +43,33 @@ class Night:
     def __init__(self, gateway: Gateway, partner: str) -> None:
         self.gateway, self.partner = gateway, partner
         self.reconciler = Reconciler(gateway, partner)
-        self._closing: date | None = None  # the day whose minutes follow on this round
+        self._begun: datetime | None = None  # the night's round, whose end the minutes follow on
         self._days_at = gateway.now()  # when the days just now are compared next
 
     def step(self) -> int:
         """As `Reconciler.step`."""
         now, rules = self.gateway.now(), self.reconciler.rules
-        if self._closing is None and is_due(rules.at, self._last(), now):
-            self._closing = now.astimezone(HANOI).date() - timedelta(days=1)
+        if self._begun is None and is_due(rules.at, self._last(), now):
+            self._begun = now
             self.reconciler.begin_night(now - timedelta(days=rules.days))
-            self._compare_days(self._closing, rules.days)
+            self._compare_days(_day(now) - timedelta(days=1), rules.days)
         elif now >= self._days_at:
             self._days_at = ledger.later(now, rules.every_seconds)
-            self._compare_days(now.astimezone(HANOI).date(), 1, rules.sure)
+            self._compare_days(_day(now), 1, rules.sure)
         count = self.reconciler.step()
-        if self._closing is not None and not self.reconciler.night:
-            file = write_minutes(self.gateway, self.partner, self._closing)
-            self._note(now)
-            log.info("minutes_written", partner=self.partner, file=str(file))
-            self._closing = None
+        if self._begun is not None and not self.reconciler.night:
+            self._close_days(self._begun)
+            self._begun = None
         return count
+
+    def _close_days(self, begun: datetime) -> None:
+        """The minutes of every day that has ended since the last ones: a night's round may take longer than a day, and a gateway may be off."""
+        day = _day(self._last())
+        while day < _day(begun):
+            file = write_minutes(self.gateway, self.partner, day)
+            log.info("minutes_written", partner=self.partner, file=str(file))
+            day += timedelta(days=1)
+        self._note(begun)
 
     def _compare_days(self, until: date, days: int, sure: int = 1) -> None:
         if not can_count(self.reconciler):
@@ -80,12 +88,16 @@ class Night:
         return f"{self.partner} minutes"
 
     def _last(self) -> datetime:
-        """When the last minutes were written; from its first day on a partner has some of each day that ends."""
+        """When the round of the last minutes began; from its first day on a partner has some of each day that ends."""
         with self.gateway.ledger.read() as connection:
             found = facts.cursor(connection, self._cursor)
         if found is None:
             self._note(self.gateway.now())
         return datetime.fromisoformat(found) if found else self.gateway.now()
+
+
+def _day(now: datetime) -> date:
+    return now.astimezone(HANOI).date()
 
 
 def folder_of(gateway: Gateway, partner: str) -> Path:
@@ -99,6 +111,9 @@ def gather(gateway: Gateway, partner: str, day: date) -> dict[str, Any]:
     with gateway.ledger.read() as connection:
         found = ledger.answered(connection, partner, begin, end)
         rows = ledger.differences_between(connection, partner, begin, end)
+        days = _count_days(
+            connection, partner, day - timedelta(days=gateway.config.partners[partner].reconcile.days), day
+        )
     row, statuses = gateway.config.partners[partner], gateway.config.statuses
     return {
         "partner": partner,
@@ -115,7 +130,26 @@ def gather(gateway: Gateway, partner: str, day: date) -> dict[str, Any]:
         "by_state": dict(sorted(Counter(r.state for r in rows).items())),
         "statuses": {str(code): statuses[code].name for code in sorted({r.told for r in rows} & statuses.keys())},
         "differences": [_line(r) for r in rows],
+        "days": days,
     }
+
+
+def _count_days(connection: Any, partner: str, since: date, until: date) -> list[dict[str, Any]]:
+    """Of each agency and day (the one in the codes) how many dossiers the partner was told of, or told us of, and the digest of how they stand:
+    what its own system is compared with. The day after `since` is the first."""
+    recent: dict[str, tuple[date, int]] = {}
+    for row in ledger.believed_by(connection, partner):
+        made = day_of(row.dossier)
+        if made is not None and since < made <= until:
+            recent[row.dossier] = made, row.status
+    handled = ledger.organisations_of(connection, list(recent))
+    stands: dict[tuple[date, str], dict[str, int]] = {}
+    for code, (made, status) in recent.items():
+        stands.setdefault((made, handled.get(code, "")), {})[code] = status
+    return [
+        {"day": str(made), "agency": agency, "count": len(found), "digest": digest_of(found)}
+        for (made, agency), found in sorted(stands.items())
+    ]
 
 
 def _line(row: Any) -> dict[str, Any]:

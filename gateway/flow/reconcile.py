@@ -10,8 +10,8 @@ import json
 import os
 import socket
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import structlog
@@ -20,7 +20,7 @@ from gateway.canonical.scalars import write_instant
 from gateway.config import Reconcile
 from gateway.dossiers.differences import AGREES, Finding, Told, find_difference
 from gateway.dossiers.view import build_view
-from gateway.errors import AskFirst, Misconfigured, Refused, TryLater
+from gateway.errors import AskFirst, DeliveryError, Misconfigured, Refused, TryLater
 from gateway.flow.gateway import Gateway
 from gateway.flow.retell import write_retellings
 from gateway.ledger import paces, queries
@@ -33,7 +33,12 @@ from gateway.ports import Parcel, Standing, Telling
 log = structlog.get_logger("reconcile")
 
 VAIN = 3  # after so many healings in vain a person looks
+FLIPS = 3  # a dossier that was healed so often within FLIP_TIME, and differs again, is for a person
+FLIP_TIME = timedelta(days=7)
+AWAY = 3  # so many questions in a row without an answer: a run at a person's word ends
 PAUSE = 60.0  # seconds before a partner that could not answer is asked again
+REST = timedelta(hours=1)  # so long after its end a finished dossier leaves the rounds of the day, once confirmed
+SHARE = 9  # so many questions of the day's rounds, then one of the night's while it is under way
 WORD = 200  # characters of a partner's own word for a status that are kept
 FIRST = datetime.min.replace(tzinfo=UTC)
 
@@ -49,6 +54,24 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A question that failed, and the code of what failed: the partner's own words about a dossier may name its people."""
+
+    dossier: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """A person's word that what differs is to be healed now. What wants a person, because it is careful or because too much differs, is healed
+    only where it is `named`: a dossier that this person has looked at."""
+
+    who: str
+    reason: str
+    named: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class _Case:
     """A dossier's lane before the question: its mark, what the partner took or said, the parcels of what it took, and what a person wrote in
     place of the mapping's documents, by message. `disputed`: statuses that the partner says it is at, and of which a person is to decide."""
@@ -60,10 +83,25 @@ class _Case:
     disputed: Collection[int]
 
 
-class Reconciler:
-    """One partner's. `dry` asks and writes nothing; `permit`: a person has said that what differs is to be healed now."""
+@dataclass(slots=True)
+class _Walk:
+    """A round: how far it is through the dossiers, by their codes. `ended`: over finished ones alone."""
 
-    def __init__(self, gateway: Gateway, partner: str, *, dry: bool = False, permit: bool = False) -> None:
+    since: datetime | None = None
+    ended: bool = False
+    after: str = ""
+    waiting: list[str] = field(default_factory=list)
+    read: bool = False  # the last of its dossiers wait
+
+    @property
+    def over(self) -> bool:
+        return self.read and not self.waiting
+
+
+class Reconciler:
+    """One partner's. `dry` asks and writes nothing; `permit`: by whose word differences are healed now."""
+
+    def __init__(self, gateway: Gateway, partner: str, *, dry: bool = False, permit: Permit | None = None) -> None:
         """Raises `Misconfigured` for a partner that cannot be asked."""
         if partner not in gateway.config.partners:
             known = ", ".join(gateway.config.partners)
@@ -76,17 +114,14 @@ class Reconciler:
                 f"{partner}: kết nối này không hỏi được hồ sơ đang ở đâu · this connector cannot ask how a dossier stands"
             )
         self.outbound = cast(Telling, gateway.outbound(partner))
-        self._terminal = [code for code, row in gateway.config.statuses.items() if row.terminal]
+        self._ended = [code for code, row in gateway.config.statuses.items() if row.clock == "ends"]
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{id(self):x} asking"
-        self._after = ""  # the last dossier of the round
-        self._since: datetime | None = None  # of the round at night
-        self._waiting: list[str] = []
-        self._next_round = gateway.now()
+        self._day, self._night = _Walk(), _Walk(read=True)
+        self._day_asked = 0  # questions of the day's rounds since the last one of the night's
+        self._next_round = ledger.later(gateway.now(), self.rules.every_seconds)
         self._silent_until = gateway.now()
         self._unanswered: set[str] = set()  # dossiers whose last question failed
         self._knew = False  # the last question was about a known difference
-        self.night = False  # the round at night is under way
-        self._begun = False
 
     # ── rounds ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -101,40 +136,38 @@ class Reconciler:
         return count
 
     def begin_night(self, since: datetime) -> None:
-        """A round over every dossier that moved since then, finished ones too."""
-        self._after, self._since, self._waiting, self._next_round = "", since, [], self.gateway.now()
-        self.night, self._begun = True, False
+        """A round over every finished dossier that moved since then, beside the rounds of the day."""
+        self._night = _Walk(since, ended=True)
+
+    @property
+    def night(self) -> bool:
+        """Is the round at night under way?"""
+        return not self._night.over
 
     def _pick(self) -> str | None:
-        """A known difference and the next of the round, in turns: many of the one sort hold up none of the other."""
+        """A known difference and the next of the rounds, in turns: many of the one sort hold up none of the other."""
         now = self.gateway.now()
+        if self._day.over and now >= self._next_round:
+            self._day, self._next_round = _Walk(), ledger.later(now, self.rules.every_seconds)
         with self.gateway.ledger.read() as connection:
             again = ledger.due_again(connection, self.partner, now)
             if again and not self._knew:
                 return again[0]
-            if not self._waiting and self._begun and not self._after:
-                self.night = False
-            if not self._waiting and now >= self._next_round:
-                self._waiting, self._begun = self._batch(connection, now), True
-                if self.night and not self._waiting:
-                    self.night = bool(self._after)
-        return next(iter((*self._waiting[:1], *again)), None)
+            for walk in (self._day, self._night):
+                self._fill(connection, walk, now)
+        day, night = self._day.waiting, self._night.waiting
+        first = night if night and (not day or self._day_asked >= SHARE) else day
+        return next(iter((*first[:1], *again)), None)
 
-    def _batch(self, connection: Any, now: datetime) -> list[str]:
-        settled = ledger.later(now, -self.rules.after_seconds)
-        found = list(
-            ledger.next_lanes(
-                connection, self.partner, self._after, settled=settled, terminal=self._terminal, since=self._since
-            )
-        )
-        if not self._after:
-            self._next_round = now
-        if len(found) == ledger.LOOK:
-            self._after = found[-1]
-        else:  # the round's last: the next one begins in its time
-            self._after, self._since = "", None
-            self._next_round = ledger.later(self._next_round, self.rules.every_seconds)
-        return found
+    def _fill(self, connection: Any, walk: _Walk, now: datetime) -> None:
+        if walk.waiting or walk.read:
+            return
+        found = ledger.next_lanes(
+            connection, self.partner, walk.after, settled=ledger.later(now, -self.rules.after_seconds), rested=now - REST,
+            ended=self._ended, since=walk.since, only_ended=walk.ended,
+        )  # fmt: skip
+        walk.waiting = list(found)
+        walk.after, walk.read = (found[-1] if found else ""), len(found) < ledger.LOOK
 
     def _question(self, code: str) -> bool:
         """False when it was not put: the pace does not allow it yet, or the partner did not answer."""
@@ -145,7 +178,7 @@ class Reconciler:
             )  # fmt: skip
         if seats is None:
             return False
-        self._knew = self._waiting[:1] != [code]
+        self._knew = code not in (*self._day.waiting[:1], *self._night.waiting[:1])
         try:
             asked = self.ask(code)
             self._unanswered.discard(code)
@@ -175,8 +208,10 @@ class Reconciler:
         return True
 
     def _done_with(self, code: str) -> None:
-        if self._waiting and self._waiting[0] == code:
-            self._waiting.pop(0)
+        for walk in (self._day, self._night):
+            if walk.waiting[:1] == [code]:
+                walk.waiting.pop(0)
+                self._day_asked = self._day_asked + 1 if walk is self._day else 0
 
     def _put_off(self, code: str) -> None:
         with self.gateway.ledger.write() as connection:
@@ -303,7 +338,9 @@ class Reconciler:
         seen = row.seen + (not early) if same and row.state != "healing" else 1
         rounds = row.rounds + 1 if row is not None and row.state == "healing" else row.rounds if row is not None else 0
         before = row.state if same else None
-        state = self._decide(connection, finding, seen, rounds, before) if quiet else before or "open"
+        if row is not None and row.state == "healing" and ledger.was_discarded(connection, self.partner, code, row.id):
+            before = "declined"  # the person who discarded what was to heal it has said so
+        state = self._decide(connection, code, finding, seen, rounds, before) if quiet else before or "open"
         wait = self.rules.again_seconds if state == "open" and seen < self.rules.sure else self.rules.every_seconds
         again = None if state == "declined" else row.again_at if early and state == before else ledger.later(now, wait)
         values |= {"seen": seen, "rounds": rounds, "state": "open" if state == "heal" else state, "again_at": again}
@@ -314,18 +351,25 @@ class Reconciler:
         log.warning("difference_found", partner=self.partner, dossier=code, kind=finding.kind)
         return ledger.add_difference(connection, values), state
 
-    def _decide(self, connection: Any, finding: Finding, seen: int, rounds: int, before: str | None) -> str:
+    def _decide(self, connection: Any, code: str, finding: Finding, seen: int, rounds: int, before: str | None) -> str:
         """What becomes of a difference: open (to be asked about again), proposed, person, declined, or heal."""
-        if before == "declined" and not self.permit:
+        named = self.permit is not None and code in self.permit.named
+        if before == "declined" and not named:
             return before
-        if finding.plan and (self.permit or before == "approved"):
-            return "heal"
+        waits = finding.careful or ledger.open_count(connection, self.partner) > self.rules.most
+        said = named or before == "approved"
+        if finding.plan and (said or self.permit is not None):
+            return "proposed" if waits and not said else "heal"
         if seen < self.rules.sure or self.rules.mode in ("off", "show"):
             return "open"
-        if not finding.plan or rounds >= VAIN:
+        in_vain = rounds >= VAIN or self._flips(connection, code)
+        if not finding.plan or in_vain:
             return "person"
-        many = finding.careful or ledger.open_count(connection, self.partner) > self.rules.most
-        return "proposed" if self.rules.mode == "approve" or many else "heal"
+        return "proposed" if self.rules.mode == "approve" or waits else "heal"
+
+    def _flips(self, connection: Any, code: str) -> bool:
+        """Was it healed again and again, and did not stay so?"""
+        return ledger.healed_since(connection, self.partner, code, self.gateway.now() - FLIP_TIME) >= FLIPS
 
     def _heal(
         self, connection: Any, number: int, dossier: Any, case: _Case, finding: Finding, row: Any, now: datetime
@@ -335,6 +379,8 @@ class Reconciler:
         because = f"{self.partner}-{number}-{rounds}-{write_instant(now)}"
         made = write_retellings(connection, dossier, self.partner, finding.plan, because, now, case.edited)
         ledger.change_difference(connection, number, state="healing", again_at=again)
+        if self.permit is not None:
+            ledger.note_healing(connection, number, who=self.permit.who, reason=self.permit.reason, made=made, now=now)
         log.info(
             "difference_healing", partner=self.partner, dossier=dossier.code, kind=finding.kind, messages=len(made)
         )
@@ -342,10 +388,22 @@ class Reconciler:
 
     # ── several, at a person's word ─────────────────────────────────────────────────────────────────────────────
 
-    def ask_all(self, codes: Sequence[str] = (), since: datetime | None = None) -> Iterator[Asked]:
-        """Every dossier named, or every one that is due, one after another; those under way are left out. Raises a `DeliveryError`."""
+    def ask_all(self, codes: Sequence[str] = (), since: datetime | None = None) -> Iterator[Asked | Unanswered]:
+        """Every dossier named, or every one that is due, one after another; those under way are left out.
+
+        A question that fails is told and the others go on. Raises its `DeliveryError` when so many fail in a row that the partner is away.
+        """
+        failed = 0
         for code in codes or self._every(since):
-            asked = self.ask(code)
+            try:
+                asked = self.ask(code)
+            except DeliveryError as error:
+                failed += 1
+                if failed == AWAY or len(codes) == 1:
+                    raise
+                yield Unanswered(code, error.code)
+                continue
+            failed = 0
             if asked is not None:
                 yield asked
 
@@ -359,12 +417,26 @@ class Reconciler:
         while True:
             with self.gateway.ledger.read() as connection:
                 found = ledger.next_lanes(
-                    connection, self.partner, after, settled=self.gateway.now(), terminal=self._terminal, since=since or FIRST
+                    connection, self.partner, after, settled=self.gateway.now(), rested=FIRST, ended=self._ended, since=since or FIRST
                 )  # fmt: skip
             yield from found
             if len(found) < ledger.LOOK:
                 return
             after = found[-1]
+
+
+def decide(gateway: Gateway, number: int, decision: str, *, who: str, reason: str) -> Any:
+    """As the ledger's `decide`, and `NotOpen` for a healing at a partner whose reconciliation is off: nobody would ask
+    it once more, so nothing would ever come of the approval."""
+    with gateway.ledger.write() as connection:
+        partner = gateway.config.partners.get(ledger.one(connection, number).system)
+        if decision == "approved" and (partner is None or partner.reconcile.mode == "off"):
+            words = (
+                'thuộc đối tác đang tắt đối soát (mode = "off"): bật lên, hoặc dùng lienthong reconcile run --heal',
+                "is of a partner whose reconciliation is off: switch it on, or use lienthong reconcile run --heal",
+            )
+            raise ledger.not_open(number, *words)
+        return ledger.decide(connection, number, decision, who=who, reason=reason, now=gateway.now())
 
 
 def can_tell(gateway: Gateway, partner: str) -> bool:
@@ -383,4 +455,4 @@ def _text(words: str | None) -> str | None:
     return storable(words) if words is not None else None
 
 
-__all__ = ["Asked", "Reconciler", "can_tell"]
+__all__ = ["Asked", "Permit", "Reconciler", "Unanswered", "can_tell", "decide"]

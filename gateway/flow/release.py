@@ -88,7 +88,7 @@ class Release:
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
-        self._tried: dict[str, int] = {}  # held message → where its dossier's history ended when it was tried
+        self._tried: dict[str, int] = {}  # held message → its mark when it was tried
 
     def run(self) -> list[Accepted]:
         """Everything whose cause is mended, earlier events first; again as long as one makes way for another."""
@@ -105,8 +105,8 @@ class Release:
             with self.gateway.ledger.read() as connection:
                 rows = rulings.mended(connection, after, LOOK)
             for row in rows:
-                seen[row.id] = row.status_seq
-                if self._tried.get(row.id) != row.status_seq:
+                seen[row.id] = row.mark
+                if self._tried.get(row.id) != row.mark:
                     taken += self._try(row.id)
             if len(rows) < LOOK:
                 self._tried = seen

@@ -1,12 +1,15 @@
 """The course of every dossier in one reading, for statistics. Nothing here writes.
 
-Read from `dossiers` and `statuses` alone (and from `lanes`, for the post): never from a message, whose body is a hundred times the size.
+Read from `dossiers` and `statuses` alone (and from `lanes`, for the post), not from messages, whose bodies are a hundred times the size: only
+who handled a dossier that was submitted again is read from its submissions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, case, false, func, literal_column, or_, select
@@ -15,6 +18,7 @@ from gateway.ledger.queries import Reader, visible
 from gateway.ledger.tables import dossiers, lanes, messages, statuses
 
 RECEIVED, HANDLED, SUPPLEMENT, DONE, RETURNED = 2, 4, 5, 9, 10
+PAGE = 500  # dossiers whose submissions are read at once
 CLOSED = (3, 7, 8)  # refused, withdrawn, stopped
 
 
@@ -24,6 +28,7 @@ class Life(NamedTuple):
     `received_at` is its first reception (2; where that was never said, the first 4, 9 or 10: nobody handles what was not received).
     `ended_at` is when it was done (9; where that was never said, returned: 10), and None for one that was taken up again; `closed_at` when it
     was refused, withdrawn or stopped. `asked`: how often it went to status 5. `by_post`: something of it was meant for the post.
+    `organisation` handled it at its end, or handles it now; `received_by` handled it at its reception.
     """
 
     code: str
@@ -36,6 +41,7 @@ class Life(NamedTuple):
     closed_at: datetime | None
     asked: int
     by_post: bool
+    received_by: str
 
 
 def lives(
@@ -53,6 +59,7 @@ def lives(
             _when(func.max, DONE).label("done_at"),
             _when(func.max, RETURNED).label("returned_at"),
             func.sum(case((statuses.c.status == SUPPLEMENT, 1), else_=0)).label("asked"),
+            func.min(statuses.c.seq).label("first"),
             func.max(statuses.c.seq).label("last"),  # what is not held came in the order of its events
         )
         .where(statuses.c.held.is_(None), statuses.c.event_time < until)
@@ -67,6 +74,7 @@ def lives(
         select(
             dossiers.c.code, dossiers.c.organisation, dossiers.c.procedure, dossiers.c.channel, dossiers.c.due_at, course.c.received_at,
             ended_at.label("ended_at"), closed_at.label("closed_at"), course.c.asked, posted.c.dossier.is_not(None).label("by_post"),
+            dossiers.c.organisation.label("received_by"), (dossiers.c.newest != course.c.first).label("amended"),
         )
         .join(course, course.c.dossier == dossiers.c.code)
         .join(statuses, statuses.c.seq == course.c.last)
@@ -74,8 +82,36 @@ def lives(
         .where(course.c.received_at < until, visible(dossiers.c.code, reader))
         .where(or_(_not_before(func.coalesce(ended_at, closed_at), since), course.c.received_at >= since))
     )  # fmt: skip
-    for row in connection.execute(statement):
-        yield Life._make(row)
+    rows = iter(connection.execute(statement))
+    while page := list(islice(rows, PAGE)):
+        handled = _handlers(connection, [row.code for row in page if row.amended])
+        for row in page:
+            life = Life._make(row[:-1])
+            yield _placed(life, handled[row.code], until) if row.code in handled else life
+
+
+def _handlers(connection: Connection, codes: Sequence[str]) -> Mapping[str, Sequence[tuple[datetime, str]]]:
+    """Of each dossier who handled it from when on, by its submissions in their order."""
+    found: dict[str, list[tuple[datetime, str]]] = {}
+    if codes:
+        statement = (
+            select(messages.c.dossier, messages.c.event_time, messages.c.body)
+            .where(messages.c.dossier.in_(codes), messages.c.type == "DossierSubmitted", messages.c.held.is_(None))
+            .order_by(messages.c.seq)
+        )
+        for row in connection.execute(statement):
+            found.setdefault(row.dossier, []).append((row.event_time, json.loads(row.body)["handled_by"]["code"]))
+    return found
+
+
+def _placed(life: Life, handlers: Sequence[tuple[datetime, str]], until: datetime) -> Life:
+    """Who handled it then: what is told of a transfer later moves no figure of a period that is over."""
+
+    def at(moment: datetime) -> str:
+        return next((code for since, code in reversed(handlers) if since <= moment), handlers[0][1])
+
+    end = life.ended_at or life.closed_at or until
+    return life._replace(organisation=at(end), received_by=at(life.received_at))
 
 
 def _when(first_or_last: Any, *status: int) -> ColumnElement[datetime]:

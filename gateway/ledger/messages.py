@@ -98,7 +98,7 @@ def add_dossier(connection: Connection, row: dict[str, Any]) -> None:
 
 
 _BY_CODE = update(dossiers).where(dossiers.c.code == bindparam("b_code"))
-_AMEND = _BY_CODE.values(newest=bindparam("b_seq"), due_at=bindparam("b_due"))
+_AMEND = _BY_CODE.values(newest=bindparam("b_seq"), due_at=bindparam("b_due"), organisation=bindparam("b_who"))
 _PROMISE = _BY_CODE.values(due_at=bindparam("b_due"))
 _MOVE = Prepared(
     _BY_CODE.values(
@@ -110,9 +110,9 @@ _MOVE = Prepared(
 )
 
 
-def amend_dossier(connection: Connection, code: str, seq: int, due: datetime | None) -> None:
-    """A newer DossierSubmitted stands for the dossier now."""
-    connection.execute(_AMEND, {"b_code": code, "b_seq": seq, "b_due": due})
+def amend_dossier(connection: Connection, code: str, seq: int, due: datetime | None, organisation: str) -> None:
+    """A newer DossierSubmitted stands for the dossier now; it may have gone to another organisation."""
+    connection.execute(_AMEND, {"b_code": code, "b_seq": seq, "b_due": due, "b_who": organisation})
 
 
 def promise_dossier(connection: Connection, code: str, due: datetime | None) -> None:

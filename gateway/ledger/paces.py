@@ -16,9 +16,13 @@ BURST = 0.2  # seconds' worth of lanes that may be saved up: in any second at mo
 _LEVEL = select(paces.c.level, paces.c.at).where(paces.c.destination == bindparam("destination")).with_for_update()
 
 
-def allowance(connection: Connection, destination: str, rate: float, now: datetime) -> float:
-    """How many lanes may be taken now; below 1: none, and the rest is still to come. Locks the destination's pace until `spend`."""
-    most = max(1.0, rate * BURST)
+def allowance(
+    connection: Connection, destination: str, rate: float, now: datetime, *, most: float | None = None
+) -> float:
+    """How many lanes may be taken now; below 1: none, and the rest is still to come. Locks the destination's pace until `spend`.
+
+    `most` may be saved up; `BURST` seconds' worth where it is not given."""
+    most = most or max(1.0, rate * BURST)
     row = connection.execute(_LEVEL, {"destination": destination}).first()
     if row is None:
         first = insert_for(connection)(paces).values(destination=destination, level=most, at=now)

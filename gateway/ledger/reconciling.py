@@ -38,21 +38,26 @@ def next_lanes(
     after: str,
     *,
     settled: datetime,
-    terminal: Sequence[int],
+    rested: datetime,
+    ended: Sequence[int],
     since: datetime | None = None,
+    only_ended: bool = False,
 ) -> Sequence[str]:
     """Dossiers after the code `after` that the destination took something of, nothing being under way since `settled`, by their codes.
 
-    Without `since` those that have ended are left out once an answer has said so; with it all are in that moved since then.
+    Without `since` those that have ended (their status is one of `ended`) are left out once an answer has said so, and nothing was delivered
+    since `rested`; with it all are in that moved since then, or `only_ended` ones.
     """
-    ended = and_(dossiers.c.status.in_(list(terminal)), asked.c.at > lanes.c.due_at, asked.c.finding == "agrees")
+    has_ended = dossiers.c.status.in_(list(ended))
+    confirmed = and_(has_ended, lanes.c.due_at <= rested, asked.c.at > lanes.c.due_at, asked.c.finding == "agrees")
     statement = (
         select(lanes.c.dossier)
         .join(dossiers, dossiers.c.code == lanes.c.dossier)
         .outerjoin(asked, and_(asked.c.dossier == lanes.c.dossier, asked.c.system == lanes.c.destination))
         .where(lanes.c.destination == destination, lanes.c.dossier > after, lanes.c.open == 0, lanes.c.delivered > 0)
         .where(lanes.c.due_at <= settled)  # settling writes the moment there
-        .where(lanes.c.due_at >= since if since else or_(asked.c.at.is_(None), ~ended))
+        .where(lanes.c.due_at >= since if since else or_(asked.c.at.is_(None), ~confirmed))
+        .where(has_ended if only_ended else true())
         .order_by(lanes.c.dossier)
         .limit(LOOK)
     )
@@ -147,6 +152,17 @@ def believed_by(connection: Connection, system: str, days: Sequence[date] = ()) 
         after = page[-1].dossier
 
 
+def organisations_of(connection: Connection, codes: Sequence[str]) -> Mapping[str, str]:
+    """Who handles these dossiers."""
+    found: dict[str, str] = {}
+    for start in range(0, len(codes), LOOK):
+        statement = select(dossiers.c.code, dossiers.c.organisation).where(
+            dossiers.c.code.in_(codes[start : start + LOOK])
+        )
+        found |= {row.code: row.organisation for row in connection.execute(statement)}
+    return found
+
+
 def believed_of(connection: Connection, system: str, codes: Sequence[str]) -> Mapping[str, int]:
     """What a system believes of these dossiers; one of which it believes nothing is not there."""
     found: dict[str, int] = {}
@@ -198,6 +214,36 @@ def open_count(connection: Connection, system: str) -> int:
     return int(connection.execute(statement).scalar_one())
 
 
+def healed_since(connection: Connection, system: str, dossier: str, since: datetime) -> int:
+    """How often this dossier was healed there since then."""
+    statement = select(func.count()).where(
+        differences.c.system == system, differences.c.dossier == dossier, differences.c.found_at >= since,
+        differences.c.state == "healed",
+    )  # fmt: skip
+    return int(connection.execute(statement).scalar_one())
+
+
+def was_discarded(connection: Connection, system: str, dossier: str, number: int) -> bool:
+    """Did a person discard a message of the last try to heal the difference `number`?"""
+    statement = (
+        select(messages.c.event_time, deliveries.c.state)
+        .join(deliveries, deliveries.c.message_seq == messages.c.seq)
+        .where(messages.c.dossier == dossier, messages.c.type == RETOLD)
+        .where(messages.c.source_id.startswith(f"{system}-{number}-", autoescape=True))
+    )
+    rows = connection.execute(statement).all()
+    last = max((row.event_time for row in rows), default=None)  # all of one try are of one moment
+    return any(row.event_time == last and row.state == "cancelled" for row in rows)
+
+
+def note_healing(
+    connection: Connection, number: int, *, who: str, reason: str, made: Sequence[str], now: datetime
+) -> None:
+    """A person had it healed at once; `made` are the messages that went out for it."""
+    subject = f"difference {number}"
+    note_act(connection, at=now, who=who, act="heal", subject=subject, reason=reason, detail=json.dumps(made))
+
+
 def listed(
     connection: Connection, *, system: str | None = None, ended: bool = False, limit: int = 200
 ) -> Sequence[Any]:
@@ -231,19 +277,19 @@ def decide(connection: Connection, number: int, decision: str, *, who: str, reas
     if row is None:
         return one(connection, number)
     if row.ended_at is not None or row.state == "healing":
-        raise _not_open(number, f"đã ở trạng thái {row.state}", f"is {row.state} already")
+        raise not_open(number, f"đã ở trạng thái {row.state}", f"is {row.state} already")
     if decision == "approved" and not json.loads(row.plan):
         words = (
             "không có cách chữa hợp lệ: hãy làm việc với đối tác",
             "has no lawful cure: it is for the partner to mend",
         )
-        raise _not_open(number, *words)
+        raise not_open(number, *words)
     change_difference(connection, number, state=decision, again_at=now if decision == "approved" else None)
     note_act(connection, at=now, who=who, act=decision, subject=f"difference {number}", reason=reason)
     return row
 
 
-def _not_open(number: int, detail: str, detail_en: str) -> NotOpen:
+def not_open(number: int, detail: str, detail_en: str) -> NotOpen:
     return NotOpen([Fault("", "not-open", f"chênh lệch {number} {detail}", f"difference {number} {detail_en}")])
 
 

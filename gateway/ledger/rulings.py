@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, or_, select
+from sqlalchemy import Connection, case, func, insert, or_, select
 
 from gateway.errors import Fault, NotFound, Refused
 from gateway.ledger.facts import note_act
@@ -58,18 +58,27 @@ def was_taken_up(connection: Connection, row: Any) -> bool:
 
 
 def mended(connection: Connection, after: str, limit: int) -> Sequence[Any]:
-    """Held messages whose cause may be gone, by their ids: the dossier has come, or has moved on and not past them."""
+    """Held messages whose cause may be gone, by their ids: the dossier has come, or has moved on and not past them, or something came after one
+    that contradicted what was said before. `mark`: while it is the same, nothing has changed for them."""
     ruled = select(rulings.c.message).where(rulings.c.message == messages.c.id).exists()
     moved = (
         (messages.c.held == "not-lawful")
         & (dossiers.c.status_seq > messages.c.seq)
         & (dossiers.c.status_time <= messages.c.event_time)
     )
+    said = messages.alias("said")
+    newest = (
+        select(func.max(said.c.seq))
+        .where(said.c.dossier == messages.c.dossier, said.c.held.is_(None))
+        .scalar_subquery()
+    )
+    mark = case((messages.c.held == "contradicts", newest), else_=dossiers.c.status_seq).label("mark")
+    answered = (messages.c.held == "contradicts") & (newest > messages.c.seq)
     name = messages.c.id.concat("")  # not the key itself: SQLite would read every message in its order
     statement = (
-        select(messages.c.id, messages.c.event_time, messages.c.seq, dossiers.c.status_seq)
+        select(messages.c.id, messages.c.event_time, messages.c.seq, mark)
         .join(dossiers, dossiers.c.code == messages.c.dossier)
-        .where(messages.c.held.is_not(None), or_(moved, messages.c.held == "unknown-dossier"), ~ruled)
+        .where(messages.c.held.is_not(None), or_(moved, answered, messages.c.held == "unknown-dossier"), ~ruled)
         .where(name > after)
         .order_by(name)  # an id begins with the moment of the event: earlier events first
         .limit(limit)

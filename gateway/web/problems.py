@@ -44,9 +44,10 @@ class LengthRequired(Refused):
 
 
 class Busy(Refused):
-    """One caller holds all the places it may have."""
+    """One caller holds all the places it may have, or asks too often."""
 
     status = 429
+    retry_seconds = 1
     title = "Quá nhiều yêu cầu đang dở"
     title_en = "Too many requests under way"
     kind = "busy"
@@ -68,8 +69,8 @@ def answer_problem(refused: Refused) -> Response:
     headers = {}
     if refused.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="lienthong", LT-HMAC realm="lienthong"'
-    if refused.status == 429:
-        headers["Retry-After"] = "1"
+    if isinstance(refused, Busy):
+        headers["Retry-After"] = str(refused.retry_seconds)
     return _response(problem(refused, request.path), headers)
 
 

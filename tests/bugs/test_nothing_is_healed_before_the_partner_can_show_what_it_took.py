@@ -7,7 +7,7 @@ from typing import Any
 from gateway.flow.reconcile import Reconciler
 from gateway.ledger.tables import RETOLD, differences, messages
 from tests.house import status
-from tests.unit.test_reconcile import STEPS, World, make_world, world  # noqa: F401
+from tests.unit.test_reconcile import BY_LAN, STEPS, World, make_world, world  # noqa: F401
 
 
 def hide_the_last_row(world: World, code: str) -> Any:  # noqa: F811
@@ -26,7 +26,7 @@ def test_a_command_that_is_to_heal_waits_for_what_was_delivered_just_now(world: 
     show = hide_the_last_row(world, code)
     world.time.move(seconds=5)
 
-    asked = Reconciler(world.house.gateway, "portal", permit=True).ask(code)
+    asked = Reconciler(world.house.gateway, "portal", permit=BY_LAN).ask(code)
     world.work()
     show()
     world.pass_minutes(20)
@@ -58,7 +58,7 @@ def test_a_healing_is_not_in_vain_because_it_does_not_show_at_once(world: World)
     code = world.tell()
     world.plant(code, drop=3)
     world.time.move(minutes=5)
-    asked = Reconciler(world.house.gateway, "portal", permit=True).ask(code)
+    asked = Reconciler(world.house.gateway, "portal", permit=BY_LAN).ask(code)
     assert asked is not None
     assert asked.state == "healing"
     world.time.move(minutes=30)  # the courier was away

@@ -42,7 +42,10 @@ def codes_of(document: dict[str, Any], view: dict[str, Any], name: str = "dossie
     return [fault.code for fault in falsehoods(TRUTHS, {name: document}, read_facts(view, CODES, NOW))]
 
 
-@pytest.mark.parametrize(("mapping", "name"), [("mapi_dossier", "dossier"), ("mapi_progress", "progress")])
+@pytest.mark.parametrize(
+    ("mapping", "name"),
+    [("mapi_dossier", "dossier"), ("mapi_progress", "progress"), ("mapi_portal_status", "portal_status")],
+)
 def test_what_the_shipped_mappings_make_of_their_samples_is_true(mapping: str, name: str) -> None:
     for sample, view in samples(mapping):
         made = MAPPINGS[mapping].translate(view)
@@ -53,6 +56,9 @@ def test_what_the_shipped_mappings_make_of_their_samples_is_true(mapping: str, n
 FALSE: list[tuple[str, dict[str, Any]]] = [
     ("falsified-status", {"TrangThaiHoSo": "9"}),
     ("falsified-end", {"NgayKetThucXuLy": "20260106090900"}),
+    ("falsified-submission", {"NgayNopHoSo": "20260106090900"}),
+    ("falsified-refusal", {"NgayTuChoi": "20260106090900"}),
+    ("falsified-return", {"NgayTra": "20260106090900"}),
     ("falsified-code", {"MaHoSo": "000.00.01.H99-260105-48213"}),
     ("falsified-channel", {"KenhThucHien": "3"}),
     ("falsified-identity", {"SoGiayToChuHoSo": "001090000045"}),
@@ -118,6 +124,7 @@ def test_every_truth_is_broken_here() -> None:
         "falsified-reception",
         "falsified-promise",
         "falsified-progress-status",
+        "falsified-moment",
         "falsified-verified",
     }
 
@@ -133,7 +140,7 @@ def test_an_account_is_verified_only_when_it_was() -> None:
 
 
 def test_a_wrong_file_of_truths_is_refused(tmp_path: Path) -> None:
-    for text in ('among = "colour"', 'says = ["1"]', 'among = "status"\nsays = ["1"]'):
+    for text in ('among = "colour"', 'says = ["1"]', 'among = "status"\nsays = ["1"]', 'among = "ended_at"'):
         row = f'[[truth]]\nid = "abc"\ndocument = "d"\nfield = "f"\ndetail = "v"\ndetail_en = "e"\n{text}\n'
         (tmp_path / "truths.toml").write_text(row, encoding="utf-8")
         with pytest.raises(Misconfigured, match=r"truths\.toml"):

@@ -122,7 +122,7 @@ def test_the_total_is_the_number_of_dossiers_that_will_be_asked_about(house: Hou
     now, first = house.gateway.now(), datetime.min.replace(tzinfo=UTC)
 
     with house.gateway.ledger.read() as connection:
-        codes = reconciling.next_lanes(connection, "portal", "", settled=now, terminal=[10], since=first)
+        codes = reconciling.next_lanes(connection, "portal", "", settled=now, rested=now, ended=[10], since=first)
         count = reconciling.count_lanes(connection, "portal", settled=now, since=first)
 
     assert (count, list(codes)) == (2, [dossier(1)["dossier"], dossier(2)["dossier"]])

@@ -25,7 +25,7 @@ from gateway.flow.clock import Clock
 from gateway.flow.counting import compare_days
 from gateway.flow.gateway import Gateway
 from gateway.flow.minutes import Night, check_minutes, folder_of
-from gateway.flow.reconcile import Reconciler
+from gateway.flow.reconcile import Asked, Permit, Reconciler
 from gateway.ledger import reconciling
 from gateway.ledger.conservation import conserve
 from gateway.ledger.tables import RETOLD, asked, deliveries, differences, messages
@@ -36,6 +36,7 @@ from tests.conftest import Time
 from tests.house import ADDRESSES, House, dossier, status
 
 QUARTER = 15  # minutes within which a difference is found
+BY_LAN = Permit("lan", "một cửa xác nhận")
 STEPS = ((4, 60), (5, 90), (4, 150), (9, 200))
 
 
@@ -257,6 +258,7 @@ def test_a_dry_run_tells_what_it_would_do_and_changes_nothing(world: World) -> N
 
     (told,) = Reconciler(world.house.gateway, "portal", dry=True).ask_all()
 
+    assert isinstance(told, Asked)
     assert (told.finding.kind, len(told.finding.plan)) == ("missing-there", 5)
     assert world.rows(asked) == world.rows(differences) == []
     assert len(world.rows(messages)) == 5
@@ -360,7 +362,7 @@ def test_two_processes_that_find_the_same_difference_heal_it_once(world: World) 
     code = world.tell()
     world.plant(code, drop=2)
     world.time.move(minutes=2)
-    first, second = (Reconciler(world.house.gateway, "portal", permit=True) for _ in range(2))
+    first, second = (Reconciler(world.house.gateway, "portal", permit=BY_LAN) for _ in range(2))
 
     states = [one.ask(code) for one in (first, second)]
 
@@ -436,7 +438,7 @@ def test_a_dossier_born_on_the_portal_shows_reduced_codes_and_agrees(world: Worl
 def test_a_status_of_a_dossier_born_there_is_told_again_only_where_it_left_no_trace(world: World) -> None:
     code = born_there(world)
     world.twin._dossiers[code]["fields"]["TrangThaiHoSo"] = "1"
-    kept = Reconciler(world.house.gateway, "portal", permit=True).ask(code)
+    kept = Reconciler(world.house.gateway, "portal", permit=BY_LAN).ask(code)
     assert kept is not None
     assert (kept.finding.kind, kept.finding.plan) == (
         "behind",
@@ -445,7 +447,7 @@ def test_a_status_of_a_dossier_born_there_is_told_again_only_where_it_left_no_tr
 
     world.twin._dossiers[code]["statuses"].pop()
     world.time.move(minutes=2)
-    healed = Reconciler(world.house.gateway, "portal", permit=True).ask(code)
+    healed = Reconciler(world.house.gateway, "portal", permit=BY_LAN).ask(code)
     world.work()
 
     assert healed is not None
@@ -482,7 +484,7 @@ def test_a_one_stop_system_that_lost_its_newest_messages_gets_them_again_under_t
     twin._bodies.clear()
     world.time.move(minutes=2)
 
-    asked_ = Reconciler(world.house.gateway, "one-stop", permit=True).ask(code)
+    asked_ = Reconciler(world.house.gateway, "one-stop", permit=BY_LAN).ask(code)
     world.house.work("one-stop")
 
     assert asked_ is not None
@@ -531,7 +533,7 @@ def test_the_nights_round_asks_about_finished_dossiers_too_and_ends_in_signed_mi
     finished = (*STEPS, (10, 300))
     code = world.tell(steps=finished)
     night = Night(world.house.gateway, "portal")
-    for _ in range(40):
+    for _ in range(90):
         world.time.move(minutes=1)
         night.step()
     assert [a.finding for a in world.rows(asked)] == ["agrees"]

@@ -25,7 +25,17 @@ SCENARIOS = sorted((Path(__file__).resolve().parents[2] / "bench/scenarios").glo
 def live(case: Case) -> Life:
     """As the ledger would tell it at the end."""
     return Life(
-        "", case.agency, "", case.channel, case.due, case.received, case.ended, None, int(case.supplement), case.home
+        "",
+        case.agency,
+        "",
+        case.channel,
+        case.due,
+        case.received,
+        case.ended,
+        None,
+        int(case.supplement),
+        case.home,
+        case.agency,
     )
 
 

@@ -41,7 +41,9 @@ def at(text: str) -> datetime:
 
 
 def life(**changes: Any) -> Life:
-    plain = Life("c", "000.00.01.H99", "1.001193", 1, at("12T17:00"), at("05T09:30"), None, None, 0, False)
+    plain = Life(
+        "c", "000.00.01.H99", "1.001193", 1, at("12T17:00"), at("05T09:30"), None, None, 0, False, "000.00.01.H99"
+    )
     return plain._replace(**changes)
 
 

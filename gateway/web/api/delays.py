@@ -10,6 +10,7 @@ from gateway.flow.lateness import BY, Names, delay_json, gather_lateness, latene
 from gateway.ledger import queries
 from gateway.web.api import api
 from gateway.web.api.statistics import DAY, days
+from gateway.web.costly import costly
 from gateway.web.here import answer, gateway, one_of, parameters, plain, reader, unknown_dossier
 from gateway.web.openapi import CODE, answers, parameter, with_parameters
 from gateway.web.shapes import DelayAnswer, DelaysAnswer
@@ -42,7 +43,7 @@ def read_delay(code: str) -> Response:
     description="Of dossiers due in some days of Vietnam's, both included. `minutes` and `worked` (in office hours) are of late dossiers, until the "
     "end was known. By `owner`, `agency` or `destination`.",
     operation_id="readDelays",
-    responses=answers(400, 401, 403, _200=(DelaysAnswer, "số liệu / the figures")),
+    responses=answers(400, 401, 403, 429, _200=(DelaysAnswer, "số liệu / the figures")),
     openapi_extensions=with_parameters(
         parameter("from", "ngày đầu / the first day", DAY, required=True),
         parameter("to", "ngày cuối / the last day", DAY, required=True),
@@ -57,5 +58,6 @@ def read_delays() -> Response:
     if who.reads == "none":
         words = f"đối tác {who.partner} không được đọc", f"partner {who.partner} may not read"
         raise Forbidden.of("", "may-not-read", *words)
-    found = gather_lateness(here, here.ledger, who, first, last, by, here.now())
+    with costly():
+        found = gather_lateness(here, here.ledger, who, first, last, by, here.now())
     return answer(lateness_json(found, Names(here)))

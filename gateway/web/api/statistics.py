@@ -10,6 +10,7 @@ from flask import Response
 from gateway.dossiers.statistics import BY, gather_statistics
 from gateway.errors import BadRequest, Fault, Forbidden
 from gateway.web.api import api
+from gateway.web.costly import costly
 from gateway.web.here import answer, gateway, one_of, parameters, plain, reader
 from gateway.web.openapi import answers, parameter, with_parameters
 from gateway.web.shapes import StatisticsAnswer
@@ -25,7 +26,7 @@ DAY = {"type": "string", "format": "date"}
     "end; what had not ended at `as_of` is `open`. Shares are percentages: early, on_time, in_time, late and overdue of `judged`; online, postal and "
     "supplemented of `received`; satisfied of `ratings`.",
     operation_id="readStatistics",
-    responses=answers(400, 401, 403, _200=(StatisticsAnswer, "số liệu / the figures")),
+    responses=answers(400, 401, 403, 429, _200=(StatisticsAnswer, "số liệu / the figures")),
     openapi_extensions=with_parameters(
         parameter("from", "ngày đầu / the first day", DAY, required=True),
         parameter("to", "ngày cuối / the last day", DAY, required=True),
@@ -40,7 +41,8 @@ def read_statistics() -> Response:
     if who.reads == "none":
         words = f"đối tác {who.partner} không được đọc", f"partner {who.partner} may not read"
         raise Forbidden.of("", "may-not-read", *words)
-    found = gather_statistics(here.ledger, here.config, here.codes, who, first, last, by, here.now())
+    with costly():
+        found = gather_statistics(here.ledger, here.config, here.codes, who, first, last, by, here.now())
     return answer(found.as_json())
 
 
