@@ -1,4 +1,4 @@
-"""The operator's files, read once and checked: `gateway.toml`, `partners/*.toml`, `routes.toml`, `statuses.toml`.
+"""The operator's files, read once and checked: `gateway.toml`, `partners/*.toml`, `routes.toml`, `statuses.toml`, `postal.toml`.
 
 A wrong file is refused when it is loaded, with the file, the place in it and what is expected there.
 """
@@ -8,17 +8,17 @@ from __future__ import annotations
 import hashlib
 import os
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, time
 from fnmatch import fnmatchcase
 from functools import cached_property
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
-from gateway.canonical import TYPES
+from gateway.canonical import TYPES, PostalEvent
 from gateway.errors import Misconfigured
 
 M = TypeVar("M", bound=BaseModel)
@@ -286,10 +286,61 @@ class StatusRow(Section):
     name: str
     name_en: str
     clock: Literal["not_started", "runs", "paused", "ends"]
+    rank: int = Field(default=0, description="of two events of one instant the one with the lower rank came first")
     first: bool = False
     terminal: bool = False
     moves: list[int] = []
     reopens: list[int] = []
+
+
+class OwnMoves(Section):
+    """One status of a family. What is not given is as for every dossier."""
+
+    code: int = Field(ge=1, le=10)
+    moves: list[int] | None = None
+    reopens: list[int] | None = None
+
+
+class Family(Section):
+    """Procedures whose dossiers move otherwise than the others. `procedures` are patterns of their codes.
+
+    `from` and `until`: the first and the last day, in Vietnam, of the receptions it is for; a dossier that was not received yet counts by
+    its submission.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    name: str
+    name_en: str
+    why: str = Field(min_length=1, description="who says that these moves happen")
+    procedures: list[str] = Field(min_length=1)
+    from_: date | None = Field(default=None, alias="from")
+    until: date | None = None
+    status: list[OwnMoves] = Field(min_length=1)
+
+    def holds(self, procedure: Sequence[str], day: date) -> bool:
+        """Is it for a dossier of this procedure, by any of its codes, that was received on this day?"""
+        return ((self.from_ or date.min) <= day <= (self.until or date.max)) and any(
+            _matches(code, pattern) for code in procedure for pattern in self.procedures
+        )
+
+
+class PostalRow(Section):
+    """A state of a postal order. `by`: what puts it there; `rank`: which of two events of one instant came first."""
+
+    code: Literal["ordered", "collected", "on_the_way", "delivered", "returned", "cancelled", "lost"]
+    name: str
+    name_en: str
+    rank: int
+    by: list[str] = Field(min_length=1)
+    terminal: bool = False
+    moves: list[str] = []
+
+
+POSTAL_EVENTS = frozenset(
+    {"ordered", "called_back", *get_args(PostalEvent.model_fields["state"].annotation)} - {"unlisted"}
+)
+"""What moves a postal order: our order, our cancellation once it was taken, and the states that a post tells."""
 
 
 class Config:
@@ -305,6 +356,8 @@ class Config:
         self.partners = self._partners()
         self.routes = self._routes()
         self.statuses = self._statuses()
+        self.families = self._families()
+        self.postal = self._postal()
         for partner in self.partners:
             self.delivery(partner)  # a wrong one is found now
 
@@ -417,13 +470,71 @@ class Config:
         table = {row.code: row for row in rows}
         if len(rows) != 10 or len(table) != 10:
             raise Misconfigured(f"{file}: the ten national codes 1 to 10 must stand in it, each once")
-        for row in rows:
-            if row.terminal and (row.moves or row.reopens):
-                raise Misconfigured(f"{file}: status {row.code} is terminal and yet moves on")
-            for other in (*row.moves, *row.reopens):
-                if other not in table:
-                    raise Misconfigured(f"{file}: status {row.code} moves to {other}, which is no status")
+        _check_moves(table, f"{file}")
         return table
+
+    def _families(self) -> list[tuple[Family, Mapping[int, StatusRow]]]:
+        """Each with its whole table of moves. Which procedures it names is checked with the code lists: `check_families`."""
+        file = self.folder / "statuses.toml"
+        rows = [parse(Family, raw, file, f"family {i + 1}") for i, raw in enumerate(read_toml(file).get("family", []))]
+        if len({row.name for row in rows}) != len(rows):
+            raise Misconfigured(f"{file}: two families carry the same name")
+        return [(row, self._table_of(row, f"{file}: family {row.name!r}")) for row in rows]
+
+    def _table_of(self, family: Family, place: str) -> Mapping[int, StatusRow]:
+        if family.from_ and family.until and family.until < family.from_:
+            raise Misconfigured(f"{place}: `until` lies before `from`")
+        table = dict(self.statuses)
+        for own in family.status:
+            base = self.statuses[own.code]
+            if table[own.code] is not base:
+                raise Misconfigured(f"{place}: status {own.code} stands in it twice")
+            table[own.code] = base.model_copy(update=own.model_dump(exclude={"code"}, exclude_none=True))
+            if table[own.code] == base:
+                raise Misconfigured(f"{place}: status {own.code} moves as it does anyway: write only what differs")
+        _check_moves(table, place)
+        return table
+
+    def _postal(self) -> dict[str, PostalRow]:
+        """By code. Those that ship with the project, where the operator has no such file."""
+        file = self.folder / "postal.toml"
+        file = file if file.exists() else default_folder() / "postal.toml"
+        rows = [parse(PostalRow, raw, file, f"state {i + 1}") for i, raw in enumerate(read_toml(file).get("state", []))]
+        table = {row.code: row for row in rows}
+        codes = set(get_args(PostalRow.model_fields["code"].annotation))
+        if len(rows) != len(table) or set(table) != codes:
+            raise Misconfigured(f"{file}: each of these states must stand in it once: {', '.join(sorted(codes))}")
+        if len({row.rank for row in rows}) != len(rows):
+            raise Misconfigured(f"{file}: two states carry the same rank")
+        told = [word for row in rows for word in row.by]
+        if sorted(told) != sorted(POSTAL_EVENTS):
+            raise Misconfigured(f"{file}: `by` must name each of these once: {', '.join(sorted(POSTAL_EVENTS))}")
+        for row in rows:
+            if row.terminal != (not row.moves):
+                raise Misconfigured(f"{file}: state {row.code!r} must either be terminal or have moves")
+            if strange := sorted(set(row.moves) - codes):
+                raise Misconfigured(f"{file}: state {row.code!r} moves to {strange[0]!r}, which is no state")
+        return {str(row.code): row for row in rows}
+
+    def lawful(self, procedure: Sequence[str], day: date) -> Mapping[int, StatusRow]:
+        """The table of moves for a dossier of this procedure, by any of its codes, received on this day."""
+        return next((table for family, table in self.families if family.holds(procedure, day)), self.statuses)
+
+
+def _check_moves(table: Mapping[int, StatusRow], place: str) -> None:
+    """Raises `Misconfigured` unless every move leads to a status, the terminal ones lead nowhere, and from all others an end is reached."""
+    for row in table.values():
+        if row.terminal and (row.moves or row.reopens):
+            raise Misconfigured(f"{place}: status {row.code} is terminal and yet moves on")
+        for other in (*row.moves, *row.reopens):
+            if other not in table:
+                raise Misconfigured(f"{place}: status {row.code} moves to {other}, which is no status")
+    ends = {code for code, row in table.items() if row.terminal}
+    while more := {code for code, row in table.items() if code not in ends and ends & set(row.moves)}:
+        ends |= more
+    stuck = sorted(table.keys() - ends)
+    if stuck:
+        raise Misconfigured(f"{place}: from status {', '.join(map(str, stuck))} no terminal status can be reached")
 
 
 def version_of(folder: Path) -> str:

@@ -52,6 +52,7 @@ def gather(ledger: Ledger, code: str, config: Config) -> dict[str, Any]:
     from gateway.cli.deadlines import clocks_of
     from gateway.cli.lint import lint_kept
     from gateway.cli.show import mapping
+    from gateway.dossiers.axes import as_json, read_axes
     from gateway.dossiers.beliefs import lay_out
     from gateway.ledger import believing, queries, standing
     from gateway.message import utc_now
@@ -74,6 +75,9 @@ def gather(ledger: Ledger, code: str, config: Config) -> dict[str, Any]:
         return {
             "dossier": mapping(row) if row is not None else None,
             "beliefs": [asdict(side) for side in sides],
+            "axes": as_json(read_axes(material, row.status, sides, config.postal), config.statuses, config.postal)
+            if row is not None
+            else None,
             "clocks": clocks_of(connection, code, config, utc_now()) if row is not None else None,
             "messages": [
                 {
@@ -110,6 +114,33 @@ def _show_dossier(found: dict[str, Any], names: dict[int, str]) -> None:
             for b in found["beliefs"]
         ],
     )
+    if found["axes"] is not None:
+        _show_axes(found["axes"])
+
+
+def _show_axes(axes: dict[str, Any]) -> None:
+    """The axes beside the status: money where there is any, a line per postal order, and who is not in step."""
+    from gateway.cli.show import table
+
+    money = axes["financial"]
+    rows = [("Tài chính · financial", _money(money), money["since"], money["message"])] if money["since"] else []
+    for one in axes["postal"]:
+        rows.append(
+            (f"Bưu chính · postal {one['order']}", f"{one['name']} · {one['name_en']}", one["since"], one["message"])
+        )
+        rows += [
+            ("", f"không tính · set aside: {late['theirs'] or late['state']} ({late['reason']})", late["at"], late["message"])
+            for late in one["aside"]
+        ]  # fmt: skip
+    apart = [one for one in axes["synchronisation"] if one["state"] != "in_step"]
+    rows += [(f"Đồng bộ · in step {one['system']}", f"{one['name']} · {one['name_en']}", None, None) for one in apart]
+    if rows:
+        table("Các trục khác · Other axes", ("!Trục", "Đang ở", "!Từ lúc", "Bản tin làm chứng"), rows)
+
+
+def _money(money: dict[str, Any]) -> str:
+    words = f"{money['name']} · {money['name_en']}"
+    return f"{words}: {money['owed']:,} đ" if money["owed"] else words
 
 
 def _believed(belief: dict[str, Any], names: dict[int, str]) -> Text:

@@ -23,15 +23,17 @@ def judge(
     """None when the event moves the dossier; otherwise the reason for holding it.
 
     Reasons are stable words: ``not-first``, ``terminal``, ``late``, ``not-lawful``. `now` is None for a dossier not seen before.
+    Of one instant the event of the lower rank came first, whichever arrived first; of one rank, arrival decides.
     """
     if now is None:
         return None if table[status].first else "not-first"
     here = table[now.status]
     if here.terminal:
         return "terminal"
-    if event_time < now.since:
+    reopening = reopens and status in here.reopens
+    if event_time < now.since or (event_time == now.since and table[status].rank < here.rank and not reopening):
         return "late"
-    if status in here.moves or (reopens and status in here.reopens):
+    if status in here.moves or reopening:
         return None
     return "not-lawful"
 

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.config import Config
-from gateway.ledger.believing import Material, sub_status
+from gateway.dossiers.postal import TAKEN, facts_of, follow, parcels
+from gateway.ledger.believing import Material, Told, sub_status
 
 HOW = {
     "said": ("tự nói", "said it"),
@@ -21,6 +22,12 @@ HOW = {
     "untold": ("chưa được báo", "was told nothing yet"),
 }
 """How sure a belief is, Vietnamese and English."""
+
+CITIZENS = {
+    "citizen:applicant": ("Người nộp hồ sơ", "the applicant"),
+    "citizen:delegate": ("Người được ủy quyền", "the delegate"),
+}
+"""Those who are told by notices, Vietnamese and English. No partner can be called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,9 @@ class Side:
     """What one system believes. `status` is None where it has no such dossier, or says what no table knows; `theirs` is its own word.
 
     `message` proves it, or, with `how` = asked, its `answer` of `asked_at`. `finding` is what was found when it was asked last.
+
+    Of a post, a side per order: `sub_status` is the order's number, `theirs` how it stands, in the post's words where it has said so itself.
+    Of a citizen: `theirs` is the notice that was delivered last, `since` when.
     """
 
     system: str
@@ -54,9 +64,58 @@ class Side:
 
 
 def lay_out(material: Material, status: int, sources: Sequence[str], config: Config, now: datetime) -> list[Side]:
-    """A side per system that believes something or is to be told something. `status` is the dossier's; `sources` have sent events that are held."""
-    systems = sorted({*material.beliefs, *material.asked, *material.heads, *material.differences})
-    return [_side(system, material, status, system in sources, config, now) for system in systems]
+    """A side per system that believes something or is to be told something. `status` is the dossier's; `sources` have sent events that are held.
+
+    Behind them those of posts and citizens; a post or a sender of notices that is told no status has no other.
+    """
+    carried = [*_posts(material, config, now), *_citizens(material, config, now)]
+    carriers = {row.destination for row in material.sent}
+    believing = {*material.beliefs, *material.asked, *material.differences}
+    systems = sorted(believing | (material.heads.keys() - carriers))
+    return [*(_side(system, material, status, system in sources, config, now) for system in systems), *carried]
+
+
+def _posts(material: Material, config: Config, now: datetime) -> Iterator[Side]:
+    """What each post believes of each order: what it said or took, beside what is on record."""
+    facts, record = facts_of(material), {one.order: one.state for one in parcels(material, config.postal)}
+    of = {one.id: one.body["order"] for one in material.told if one.type in ("PostalOrdered", "PostalCancelled")}
+    told = {(row.destination, of[row.message]) for row in material.sent if row.message in of}
+    said = {(fact.system, fact.order) for found in facts.values() for fact in found if fact.system is not None}
+    for system, order in sorted(told | said):
+        parcel = follow(config.postal, [fact for fact in facts[order] if fact.system == system])
+        if parcel is None:
+            side = Side(system, None, order, None, "untold", None, None, None, None, agrees=False)
+        else:
+            proof, agrees = parcel.proof, parcel.state == record[order]
+            how, theirs = ("said", proof.theirs) if proof.theirs else ("accepted", config.postal[parcel.state].name)
+            side = Side(system, None, order, parcel.since, how, proof.message, None, theirs, None, agrees=agrees)
+        yield replace(side, next=next(_steps(side, material, False, config, now), None))
+
+
+def _citizens(material: Material, config: Config, now: datetime) -> Iterator[Side]:
+    """What the applicant and the delegate were told last. They agree when no newer notice is still to reach them."""
+    took = {row.message: row for row in material.sent if row.state == TAKEN}
+    to = {row.message: row.destination for row in material.sent}
+    for system in CITIZENS:
+        notices = [one for one in material.told if f"citizen:{one.body.get('to')}" == system and one.id in to]
+        told = [one for one in notices if one.id in took]
+        if not notices:
+            continue
+        if told:
+            last = max(told, key=lambda one: (took[one.id].ended_at, one.id))
+            newest = max(notices, key=_told_at)
+            side = Side(
+                system, None, None, took[last.id].ended_at, "accepted", last.id, None, last.body["template"], None, agrees=newest.id in took
+            )  # fmt: skip
+        else:
+            side = Side(system, None, None, None, "untold", None, None, None, None, agrees=False)
+        sender = to[max(notices, key=_told_at).id]
+        step = next(_steps(replace(side, system=sender), material, False, config, now), None)
+        yield replace(side, next=None if side.agrees else step)
+
+
+def _told_at(notice: Told) -> tuple[datetime, str]:
+    return notice.at, notice.id
 
 
 def agree(sides: Sequence[Side]) -> bool:

@@ -16,6 +16,7 @@ from gateway.flow.letter import Letter
 from gateway.flow.route import Facts, destinations, implications
 from gateway.ledger import facts as ledger_facts
 from gateway.ledger import messages as ledger
+from gateway.ledger.queries import beliefs_of
 from gateway.ledger.restoring import doubt_message
 from gateway.message import Message, name_message
 from gateway.ports import Accepted, Submission
@@ -120,18 +121,19 @@ class Entry:
     def _about(self, row: Any) -> Accepted:
         letter = self.letter
         held = None
+        dossier = ledger_facts.body_of(self.connection, row.newest)
         if letter.said.type == "StatusChanged":
-            standing = Standing(row.status, row.status_time)
+            facts = Facts(letter.body, self.partner.id, dossier, self.gateway.codes)
             held = judge(
-                self.config.statuses,
-                standing,
+                self.config.lawful(facts.procedure, facts.received_on),
+                Standing(row.status, row.status_time),
                 letter.body["status"],
                 letter.said.event_time,
                 reopens=letter.body["reopens"],
             )
         elif letter.said.type in CHECKS:
             held = self._contradicted()
-        return self._routed(row, ledger_facts.body_of(self.connection, row.newest), held)
+        return self._routed(row, dossier, held)
 
     def _contradicted(self) -> str | None:
         faults = disagreements(self.letter.body, self._history(NEWEST))
@@ -253,7 +255,18 @@ class Entry:
             ledger.promise_dossier(connection, message.dossier, due)
         if new or message.type == "StatusChanged":
             ledger.add_status(connection, _status_row(message))
-            ledger.note_beliefs(connection, [_belief(message, self.now)])
+            if not self._said_after(message, row):
+                ledger.note_beliefs(connection, [_belief(message, self.now)])
+
+    def _said_after(self, message: Message, row: Any) -> bool:
+        """Has its sender said already what came after it, by rank, at the same instant?"""
+        if message.held is None or row is None or message.event_time != row.status_time:
+            return False
+        rank = {code: status.rank for code, status in self.config.statuses.items()}
+        return any(
+            one.system == message.source and one.since == message.event_time and rank[one.status] > rank[message.body["status"]]
+            for one in beliefs_of(self.connection, message.dossier)
+        )  # fmt: skip
 
     def _found(self, message: Message, due: datetime | None) -> None:
         body = message.body

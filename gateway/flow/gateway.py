@@ -23,6 +23,7 @@ from gateway.codes import CsvCodes
 from gateway.config import Config, resolve_secrets
 from gateway.dossiers.deadlines import judge_clock
 from gateway.dossiers.facts import read_facts
+from gateway.dossiers.families import check_families
 from gateway.dossiers.kpi import Kpi, Loss, view_of
 from gateway.dossiers.truths import Truth, falsehoods, read_truths
 from gateway.dossiers.view import build_heading, send_as_is
@@ -51,6 +52,8 @@ class Setup:
         self.kpi = Kpi(config.folder / "kpi.toml")
         self.reckoner = Reckoner(config, self.codes)
         self.notices = Notices(config.folder / "notices.toml")
+        if config.families:
+            check_families([family for family, _ in config.families], self.codes.file("procedures").rows)
         if any(route.when.level for route in config.routes):
             check_levels(config.routes, [row.values for row in self.codes.file("organisations").rows])
 

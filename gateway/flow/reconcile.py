@@ -17,12 +17,13 @@ from typing import Any, cast
 import structlog
 
 from gateway.canonical.scalars import write_instant
-from gateway.config import Reconcile
+from gateway.config import Reconcile, StatusRow
 from gateway.dossiers.differences import AGREES, Finding, Told, find_difference
 from gateway.dossiers.view import build_view
 from gateway.errors import AskFirst, DeliveryError, Misconfigured, Refused, TryLater
 from gateway.flow.gateway import Gateway
 from gateway.flow.retell import write_retellings
+from gateway.flow.route import Facts
 from gateway.ledger import paces, queries
 from gateway.ledger import reconciling as ledger
 from gateway.ledger.messages import histories, lock_dossier, storable
@@ -74,13 +75,15 @@ class Permit:
 @dataclass(frozen=True, slots=True)
 class _Case:
     """A dossier's lane before the question: its mark, what the partner took or said, the parcels of what it took, and what a person wrote in
-    place of the mapping's documents, by message. `disputed`: statuses that the partner says it is at, and of which a person is to decide."""
+    place of the mapping's documents, by message. `disputed`: statuses that the partner says it is at, and of which a person is to decide.
+    `table`: the moves that are lawful for it."""
 
     mark: Any
     told: Sequence[Told]
     parcels: Sequence[Parcel]
     edited: Mapping[str, str]
     disputed: Collection[int]
+    table: Mapping[int, StatusRow]
 
 
 @dataclass(slots=True)
@@ -233,7 +236,7 @@ class Reconciler:
             return None
         says = self.outbound.state(case.parcels)
         says = replace(says, theirs=says.theirs[:WORD] if says.theirs else says.theirs)
-        finding = find_difference(case.told, says, self.gateway.config.statuses, self.rules.superseded)
+        finding = find_difference(case.told, says, case.table, self.rules.superseded)
         if set(says.statuses or ()) & set(case.disputed):
             finding = replace(finding, careful=finding.kind != AGREES)
         if self.dry:
@@ -268,7 +271,15 @@ class Reconciler:
                 parcels.append(self._parcel(row, message, messages[:place]))
         edited = {by.message.id: took[by.message.seq].edited for by in parcels if took[by.message.seq].edited}
         disputed = {body["status"] for body in held if body.get("status")}
-        return _Case(mark, told, parcels, edited, disputed) if parcels else None
+        return _Case(mark, told, parcels, edited, disputed, self._lawful(messages)) if parcels else None
+
+    def _lawful(self, messages: Sequence[Message]) -> Mapping[int, StatusRow]:
+        config = self.gateway.config
+        submitted = [one.body for one in messages if one.type == "DossierSubmitted" and one.held is None]
+        if not submitted:
+            return config.statuses
+        facts = Facts({}, self.partner, submitted[-1], self.gateway.codes)
+        return config.lawful(facts.procedure, facts.received_on)
 
     def _parcel(self, row: Any, message: Message, earlier: Sequence[Message]) -> Parcel:
         """As it was sent. What cannot be made again today, because a code or a mapping has changed, has no documents."""

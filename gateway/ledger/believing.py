@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, select
@@ -15,12 +16,30 @@ from gateway.ledger.tables import OPEN, asked, beliefs, breakers, deliveries, di
 @dataclass(frozen=True, slots=True)
 class Material:
     """All by system. `beliefs` with `sub_status`, from the message that proves it; `heads`: the oldest open delivery of a lane, with the
-    lane's `due_at`, `lease_until` and its destination's `breaker` and `probe_at`."""
+    lane's `due_at`, `lease_until` and its destination's `breaker` and `probe_at`. And `told`: its messages about money, parcels and notices, not
+    those held, as they came; `sent`: the deliveries of the orders, cancellations and notices among them."""
 
     beliefs: Mapping[str, Any]
     asked: Mapping[str, Any]
     differences: Mapping[str, Any]
     heads: Mapping[str, Any]
+    told: Sequence[Told] = ()
+    sent: Sequence[Any] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One message about money, a parcel or a notice."""
+
+    id: str
+    type: str
+    source: str
+    at: datetime
+    body: Mapping[str, Any]
+
+
+SENT = ("PostalOrdered", "PostalCancelled", "NoticeWanted")
+TOLD = (*SENT, "PostalEvent", "DossierSubmitted", "PaymentRequested", "PaymentPaid")
 
 
 def gather(connection: Connection, code: str) -> Material:
@@ -43,7 +62,25 @@ def gather(connection: Connection, code: str) -> Material:
         {row.system: row for row in connection.execute(select(asked).where(asked.c.dossier == code))},
         {row.system: row for row in connection.execute(open_differences)},
         {row.destination: row for row in connection.execute(heads)},
+        *_told(connection, code),
     )
+
+
+def _told(connection: Connection, code: str) -> tuple[Sequence[Told], Sequence[Any]]:
+    mine = (messages.c.dossier == code, messages.c.held.is_(None))
+    rows = select(messages).where(*mine, messages.c.type.in_(TOLD)).order_by(messages.c.seq)
+    told = [
+        Told(row.id, row.type, row.source, row.event_time, json.loads(row.body)) for row in connection.execute(rows)
+    ]
+    if not any(one.type in SENT for one in told):
+        return told, ()
+    sent = (
+        select(messages.c.id.label("message"), deliveries.c.destination, deliveries.c.state, deliveries.c.ended_at)
+        .join(deliveries, deliveries.c.message_seq == messages.c.seq)
+        .where(*mine, messages.c.type.in_(SENT))
+        .order_by(deliveries.c.id)
+    )
+    return told, connection.execute(sent).all()
 
 
 def sub_status(row: Any) -> str | None:

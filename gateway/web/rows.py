@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.config import Config
-from gateway.dossiers.beliefs import HOW, Side
+from gateway.dossiers.beliefs import CITIZENS, HOW, Side
 from gateway.web.here import write_cursor
 
 
@@ -30,6 +30,8 @@ def delivery(row: Any) -> dict[str, Any]:
 
 def names(config: Config, system: str) -> dict[str, str]:
     """A system's name in both languages; its id when its partner file is gone."""
+    if system in CITIZENS:
+        return dict(zip(("name", "name_en"), CITIZENS[system], strict=True))
     partner = config.partners.get(system)
     return {"name": partner.name if partner else system, "name_en": partner.name_en if partner else system}
 

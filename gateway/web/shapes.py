@@ -138,7 +138,10 @@ class Next(Shape):
 
 
 class Belief(Shape):
-    """What one system last said of the dossier, or was last told, or answered when it was asked."""
+    """What one system last said of the dossier, or was last told, or answered when it was asked.
+
+    Of a post, one for each order: `sub_status` is its number, `theirs` how it stands. Of a citizen `theirs` is the notice that was delivered last.
+    """
 
     system: str
     name: str
@@ -157,6 +160,63 @@ class Belief(Shape):
     finding: str | None = Field(description="agrees, or how its answer differs from what it was told")
     agrees: bool
     next: Next | None
+
+
+class BusinessAxis(Shape):
+    state: StatusCode
+    name: str
+    name_en: str
+
+
+class FinancialAxis(Shape):
+    """`owed` and `paid` in đồng. `message`: what happened last to a fee."""
+
+    state: Literal["none", "owed", "paid"]
+    name: str
+    name_en: str
+    owed: int
+    paid: int
+    since: datetime | None
+    message: str | None
+
+
+class PostalAside(Shape):
+    """What moved nothing: it came after the end, leads nowhere from there, or is in no table."""
+
+    message: str
+    state: str
+    at: datetime
+    theirs: str | None
+    reason: Literal["terminal", "not-lawful", "unlisted"]
+
+
+class PostalAxis(Shape):
+    """One order."""
+
+    order: str
+    leg: Literal["collect", "return"] | None
+    state: Literal["ordered", "collected", "on_the_way", "delivered", "returned", "cancelled", "lost"]
+    name: str
+    name_en: str
+    since: datetime
+    message: str
+    aside: list[PostalAside]
+
+
+class SystemStep(Shape):
+    system: str
+    state: Literal["in_step", "under_way", "in_doubt", "parked", "differs"]
+    name: str
+    name_en: str
+
+
+class DossierAxes(Shape):
+    """Each moves by itself. `postal`: none where nothing was ordered."""
+
+    business: BusinessAxis
+    financial: FinancialAxis
+    postal: list[PostalAxis]
+    synchronisation: list[SystemStep]
 
 
 class DateDoubt(Shape):
@@ -208,6 +268,7 @@ class DossierAnswer(Shape):
     status: Stand
     agreed: bool
     beliefs: list[Belief]
+    axes: DossierAxes
     deliveries: list[Delivery] = Field(description="waiting, in doubt or parked")
     held: list[HeldEvent]
     clocks: DossierClocks | None = Field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,3 +65,24 @@ def test_every_status_can_be_reached_from_the_first_ones() -> None:
             break
         reached = more
     assert reached == set(TABLE)
+
+
+@pytest.mark.parametrize(
+    ("here", "status", "reopens", "held"),
+    [
+        (5, 2, False, "late"),  # received and asked for more at one instant: the asking came last
+        (8, 4, False, None),  # of one rank: as they arrived
+        (4, 5, False, None),
+        (4, 9, False, None),
+        (9, 4, True, None),
+        (9, 4, False, "late"),
+        (10, 9, False, "terminal"),
+    ],
+)
+def test_events_of_one_instant_are_told_apart_by_rank(here: int, status: int, reopens: bool, held: str | None) -> None:
+    assert judge(TABLE, Standing(here, START), status, START, reopens=reopens) == held
+
+
+def test_no_terminal_status_ranks_below_one_that_leads_to_it() -> None:
+    for row in TABLE.values():
+        assert all(TABLE[code].rank >= row.rank for code in row.moves if TABLE[code].terminal)

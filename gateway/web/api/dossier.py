@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Response
 
+from gateway.dossiers.axes import as_json, read_axes
 from gateway.dossiers.beliefs import agree, lay_out
 from gateway.flow.answers import held
 from gateway.ledger import believing, queries
@@ -38,7 +39,9 @@ def read_dossier(code: str) -> Response:
         kept = queries.held_of(connection, code)
         told = histories(connection, [code])[code]
     sources = [h.source for h in kept]
-    sides = lay_out(material, row.status, sources, gateway().config, gateway().now())
+    config = gateway().config
+    sides = lay_out(material, row.status, sources, config, gateway().now())
+    axes = read_axes(material, row.status, sides, config.postal)
     return answer(
         {
             "dossier": row.code,
@@ -46,7 +49,8 @@ def read_dossier(code: str) -> Response:
             "origin": row.origin,
             "status": _stand(row),
             "agreed": not undone and agree(sides),
-            "beliefs": [belief(gateway().config, side) for side in sides],
+            "beliefs": [belief(config, side) for side in sides],
+            "axes": as_json(axes, config.statuses, config.postal),
             "deliveries": [delivery(d) for d in undone],
             "held": [_held(h) for h in kept],
             "clocks": _clocks(told),
