@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -21,8 +21,10 @@ MOVES = {2: (4, 4, 5), 4: (4, 5, 9, 9), 5: (2, 4)}
 HOME = {"name": "Nguyễn Văn Mẫu", "phone": "0912345678", "address": {"detail": "Số 1 đường A", "province": "19"}}
 
 
-def life(number: int, dice: Random, now: Callable[[], datetime], longest: int) -> Iterator[dict[str, Any]]:
-    """The messages of one dossier, each made when it is asked for: submitted, lawful moves, supplements, a result."""
+def life(number: int, dice: Random, time: Callable[[], datetime], longest: int) -> Iterator[dict[str, Any]]:
+    """The messages of one dossier, each made when it is asked for, and each later than the one before: submitted, lawful moves, supplements,
+    a result."""
+    now = _ticking(time)
     wishes = {"postal": {"return_to": HOME}} if dice.random() < 0.4 else {}
     begun = (now() - timedelta(minutes=30)).isoformat()
     due = (now() + timedelta(days=dice.randint(1, 30))).isoformat()
@@ -43,6 +45,18 @@ def life(number: int, dice: Random, now: Callable[[], datetime], longest: int) -
             asked = f"ask-{number}-{step}"
             yield _supplement(number, "SupplementRequested", asked, now)
             yield _supplement(number, "SupplementProvided", asked, now)
+
+
+def _ticking(time: Callable[[], datetime]) -> Callable[[], datetime]:
+    """Never the same instant twice: of one instant a status of lower rank would count as the earlier one."""
+    last = datetime.min.replace(tzinfo=UTC)
+
+    def now() -> datetime:
+        nonlocal last
+        last = max(time(), last + timedelta(milliseconds=1))
+        return last
+
+    return now
 
 
 def _dated(body: dict[str, Any], now: Callable[[], datetime]) -> dict[str, Any]:
