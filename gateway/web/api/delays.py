@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from flask import Response
 
-from gateway.errors import Forbidden
 from gateway.flow.delays import Explainer
 from gateway.flow.lateness import BY, Names, delay_json, gather_lateness, lateness_json
 from gateway.ledger import queries
 from gateway.web.api import api
-from gateway.web.api.statistics import DAY, days
+from gateway.web.api.period import period_parameters, read_period
 from gateway.web.costly import costly
-from gateway.web.here import answer, gateway, one_of, parameters, plain, reader, unknown_dossier
-from gateway.web.openapi import CODE, answers, parameter, with_parameters
+from gateway.web.here import answer, gateway, parameters, plain, reader, unknown_dossier
+from gateway.web.openapi import CODE, answers, with_parameters
 from gateway.web.shapes import DelayAnswer, DelaysAnswer
 
 MOST_DAYS = 93  # each dossier due in them is looked at: a whole year's is for the command
@@ -44,20 +43,12 @@ def read_delay(code: str) -> Response:
     "end was known. By `owner`, `agency` or `destination`.",
     operation_id="readDelays",
     responses=answers(400, 401, 403, 429, _200=(DelaysAnswer, "số liệu / the figures")),
-    openapi_extensions=with_parameters(
-        parameter("from", "ngày đầu / the first day", DAY, required=True),
-        parameter("to", "ngày cuối / the last day", DAY, required=True),
-        parameter("by", "một dòng cho mỗi / a line for each", {"type": "string", "enum": list(BY), "default": "owner"}),
-    ),
-)  # fmt: skip
+    openapi_extensions=with_parameters(*period_parameters(BY)),
+)
 @plain
 def read_delays() -> Response:
-    given = parameters("from", "to", "by")
-    by, here, who = one_of(given, "by", BY) or "owner", gateway(), reader()
-    first, last = days(given, MOST_DAYS)
-    if who.reads == "none":
-        words = f"đối tác {who.partner} không được đọc", f"partner {who.partner} may not read"
-        raise Forbidden.of("", "may-not-read", *words)
+    here, period = gateway(), read_period(BY, MOST_DAYS)
+    first, last = period.first, period.last
     with costly():
-        found = gather_lateness(here, here.ledger, who, first, last, by, here.now())
+        found = gather_lateness(here, here.ledger, period.reader, first, last, period.by, here.now())
     return answer(lateness_json(found, Names(here)))
