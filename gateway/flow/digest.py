@@ -205,19 +205,20 @@ def write_digest(digest: Digest) -> Words:
 
 def _text(title: str, digest: Digest, language: int) -> str:
     blocks = [title]
-    for heading, lines in _sections(digest, language):
+    *news, yesterday = _sections(digest, language)
+    if not any(lines for _, lines in news):
+        blocks.append(("Mọi thứ đều ổn.", "All is well.")[language])
+    for heading, lines in (*news, yesterday):
         shown = [f"• {line}" for line in lines[:MOST]]
         if len(lines) > MOST:
             shown.append(f"• {('và {} nữa', 'and {} more')[language].format(len(lines) - MOST)}")
         if lines:
             blocks.append("\n".join([heading, *shown]))
-    if not (digest.down or digest.waiting or digest.risks or digest.drift or digest.expiring or digest.unsent):
-        blocks.insert(1, ("Mọi thứ đều ổn.", "All is well.")[language])
     return "\n\n".join(blocks) + "\n"
 
 
 def _sections(digest: Digest, language: int) -> Iterator[tuple[str, list[str]]]:
-    """Heading and lines, the most urgent first. A section without lines is not shown."""
+    """Heading and lines, the most urgent first, yesterday last. A section without lines is not shown."""
     yield (
         ("ĐANG CÓ SỰ CỐ", "DOWN")[language],
         [f"{one.name[language]}: {titles(one.trouble)[language]}: {one.what[language]}" for one in digest.down],
