@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.options import as_json, at_home, open_books, read_config
+from gateway.flow.sheets import write_csv
 
 if TYPE_CHECKING:
     from gateway.dossiers.delays import Delay, Stretch
@@ -93,7 +92,7 @@ def _one(setup: Setup, home: Path, code: str, now: datetime, shape: str) -> None
         print_json(delay_json(found, names, now))
     elif shape == "csv":
         head = ("begin", "end", "minutes", "worked", "owner", "who", "towards", "runs", "proofs")
-        click.echo(_csv(head, (_row(one) for one in found.stretches)), nl=False)
+        click.echo(write_csv([head, *(_row(one) for one in found.stretches)]), nl=False)
     else:
         show_delay(found, names)
 
@@ -216,7 +215,7 @@ def _all(setup: Setup, home: Path, days: tuple[str | None, str | None], by: str,
         print_json(lateness_json(found, names))
     elif shape == "csv":
         head = [one.name for one in fields(Line)]
-        click.echo(_csv(head, (list(asdict(line).values()) for line in found.lines)), nl=False)
+        click.echo(write_csv([head, *(list(asdict(line).values()) for line in found.lines)]), nl=False)
     else:
         show_lateness(found, names)
 
@@ -238,9 +237,12 @@ def show_lateness(found: Lateness, names: Names) -> None:
         f"[bold]Phút của ai · Whose minutes  {found.first:%d/%m/%Y} – {found.last:%d/%m/%Y}[/] (tính đến · as of {when(found.as_of)})"
     )
     share = "–" if found.wire_percent is None else f"{found.wire_percent:.2f}%"
-    out.print(f"đến hạn · due {found.due}   trễ · late {found.late}   sát hạn · nearly late {found.near}", markup=False)
     out.print(
-        f"trễ tại bàn · on a desk {found.desk}   [bold]trễ trên đường truyền · on the wire {found.wire} ({share})[/]"
+        f"đến hạn · due {found.total.due}   trễ · late {found.total.late}   sát hạn · nearly late {found.near}",
+        markup=False,
+    )
+    out.print(
+        f"trễ tại bàn · on a desk {found.total.desk}   [bold]trễ trên đường truyền · on the wire {found.total.wire} ({share})[/]"
         f"   trong đó xong đúng hạn · ended in time {found.index_only}"
     )
     table(
@@ -282,7 +284,7 @@ def _forecast(setup: Setup, home: Path, now: datetime, shape: str) -> None:
     elif shape == "csv":
         head = [*(one.name for one in fields(Risk)), "on_the_wire"]
         rows = ([*_plain(asdict(one)).values(), int(one.on_the_wire)] for one in risks)
-        click.echo(_csv(head, rows), nl=False)
+        click.echo(write_csv([head, *rows]), nl=False)
     else:
         show_risks(risks, Names(setup), now)
 
@@ -347,9 +349,3 @@ def _clock(moment: datetime) -> str:
     from gateway.canonical.scalars import HANOI
 
     return f"{moment.astimezone(HANOI):%H:%M}"
-
-
-def _csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([head, *rows])
-    return out.getvalue()

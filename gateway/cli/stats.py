@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.options import as_json, at_home, open_books, read_config
+from gateway.flow.sheets import write_csv
 
 if TYPE_CHECKING:
     from gateway.dossiers.statistics import Statistics, Tally
@@ -61,7 +60,7 @@ def stats(
     elif as_json:
         print_json(found.as_json())
     elif as_csv:
-        click.echo(write_csv(found), nl=False)
+        click.echo(write_csv(rows_of(found)), nl=False)
     else:
         show_statistics(found)
 
@@ -120,17 +119,6 @@ def rows_of(found: Statistics) -> list[list[Any]]:
 def _cells(tally: Tally) -> list[Any]:
     told = tally.as_json()
     return [*(told[name] for name in COLUMNS), *(told["shares"][share] for share in SHARES)]
-
-
-def write_csv(found: Statistics) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([_harmless(cell) for cell in row] for row in rows_of(found))
-    return out.getvalue()
-
-
-def _harmless(cell: Any) -> Any:
-    """A name that a spreadsheet would take for a formula is quoted."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
 
 
 def write_spreadsheet(file: Path, found: Statistics) -> None:

@@ -50,6 +50,19 @@ class Line:
     wire_minutes: int = 0
     wire_worked: int = 0
 
+    def blame(self, delay: Delay) -> None:
+        self.wire += delay.verdict.place == "wire"
+        self.desk += delay.verdict.place == "desk"
+
+    def add_all(self, delay: Delay) -> None:
+        """A dossier in which all owners' minutes count here."""
+        self.due += 1
+        if delay.verdict.late:
+            self.late += 1
+            self.blame(delay)
+            for owner, (minutes, worked) in delay.minutes(counted=True).items():
+                self.add(minutes, worked, on_the_wire=owner.on_the_wire)
+
     def add(self, minutes: int, worked: int, *, on_the_wire: bool) -> None:
         self.minutes += minutes
         self.worked += worked
@@ -59,17 +72,13 @@ class Line:
 
 @dataclass(slots=True)
 class Lateness:
-    """Days in Vietnam, both included. `due`: dossiers whose due date lies in them; `late` of them on a `desk` or on the `wire`; `index_only`:
-    ended in time, and only the index learned of it too late; `near`: not late, with a working day left or less."""
+    """Days in Vietnam, both included. `total`: of all dossiers whose due date lies in them; `index_only`: ended in time, and only the index learned
+    of it too late; `near`: not late, with a working day left or less."""
 
     first: date
     last: date
     by: str
     as_of: datetime
-    due: int = 0
-    late: int = 0
-    desk: int = 0
-    wire: int = 0
     index_only: int = 0
     near: int = 0
     total: Line = field(default_factory=lambda: Line("", "Tổng cộng", "Total"))
@@ -79,7 +88,7 @@ class Lateness:
     @property
     def wire_percent(self) -> float | None:
         """Of those late, how many were late on the wire."""
-        return percent(self.wire, self.late)
+        return percent(self.total.wire, self.total.late)
 
 
 class Names:
@@ -143,20 +152,9 @@ def _lateness(delay: Delay) -> tuple[timedelta, str]:
 
 def _count(found: Lateness, delay: Delay) -> None:
     verdict = delay.verdict
-    found.due += 1
-    found.total.due += 1
     found.near += verdict.near
-    if not verdict.late:
-        return
-    found.late += 1
-    found.wire += verdict.place == "wire"
-    found.desk += verdict.place == "desk"
-    found.index_only += not verdict.at_source
-    total = found.total
-    total.late += 1
-    _blame(total, delay, to_blame=True)
-    for owner, (minutes, worked) in delay.minutes(counted=True).items():
-        total.add(minutes, worked, on_the_wire=owner.on_the_wire)
+    found.index_only += verdict.late and not verdict.at_source
+    found.total.add_all(delay)
 
 
 # ── lines ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -171,18 +169,13 @@ def _by_owner(lines: dict[str, Line], names: Names, delay: Delay) -> None:
             line = lines.setdefault(key, Line(key, *names.owner(owner)))
             line.late += 1
             line.add(minutes, worked, on_the_wire=owner.on_the_wire)
-            _blame(line, delay, to_blame=owner == delay.verdict.blamed)
+            if owner == delay.verdict.blamed:
+                line.blame(delay)
 
 
 def _by_agency(lines: dict[str, Line], names: Names, delay: Delay) -> None:
     code = names.agency(delay.organisation)
-    line = lines.setdefault(code, Line(code, *names.of(code)))
-    line.due += 1
-    if delay.verdict.late:
-        line.late += 1
-        _blame(line, delay, to_blame=True)
-        for owner, (minutes, worked) in delay.minutes(counted=True).items():
-            line.add(minutes, worked, on_the_wire=owner.on_the_wire)
+    lines.setdefault(code, Line(code, *names.of(code))).add_all(delay)
 
 
 def _by_destination(lines: dict[str, Line], names: Names, delay: Delay) -> None:
@@ -201,13 +194,8 @@ def _by_destination(lines: dict[str, Line], names: Names, delay: Delay) -> None:
             line = lines.setdefault(who, Line(who, *names.of(who)))
             line.late += 1
             line.add(minutes, sum(one.worked for one in stretches), on_the_wire=True)
-            _blame(line, delay, to_blame=who == guilty and delay.verdict.place == "wire")
-
-
-def _blame(line: Line, delay: Delay, *, to_blame: bool) -> None:
-    if to_blame:
-        line.wire += delay.verdict.place == "wire"
-        line.desk += delay.verdict.place == "desk"
+            if who == guilty and delay.verdict.place == "wire":
+                line.blame(delay)
 
 
 _KEYS: Mapping[str, Callable[[dict[str, Line], Names, Delay], None]] = {
@@ -221,10 +209,11 @@ _KEYS: Mapping[str, Callable[[dict[str, Line], Names, Delay], None]] = {
 
 
 def lateness_json(found: Lateness, names: Names) -> dict[str, Any]:
+    total = found.total
     return {
         "from": found.first.isoformat(), "to": found.last.isoformat(), "by": found.by, "as_of": found.as_of,
-        "due": found.due, "late": found.late, "desk": found.desk, "wire": found.wire, "wire_percent": found.wire_percent,
-        "index_only": found.index_only, "near": found.near, "total": asdict(found.total), "lines": [asdict(line) for line in found.lines],
+        "due": total.due, "late": total.late, "desk": total.desk, "wire": total.wire, "wire_percent": found.wire_percent,
+        "index_only": found.index_only, "near": found.near, "total": asdict(total), "lines": [asdict(line) for line in found.lines],
         "worst": [summary_json(delay, names) for delay in found.worst],
     }  # fmt: skip
 

@@ -5,10 +5,8 @@ They lie in `data/minutes/<partner>/`: `<day>.json`, `<day>.csv`, `<day>.pdf`, a
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import hmac
-import io
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -27,6 +25,7 @@ from gateway.flow.catalogue import is_due
 from gateway.flow.counting import can_count, compare_days
 from gateway.flow.gateway import Gateway
 from gateway.flow.reconcile import Reconciler
+from gateway.flow.sheets import write_csv
 from gateway.ledger import facts
 from gateway.ledger import reconciling as ledger
 
@@ -212,14 +211,5 @@ def _digest(content: bytes) -> str:
 
 def _as_csv(told: Mapping[str, Any]) -> str:
     """With a byte-order mark: a spreadsheet would otherwise read Vietnamese as something else."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\r\n")
-    writer.writeheader()
-    for line in told["differences"]:
-        writer.writerow({name: _harmless(value) for name, value in line.items()})
-    return "\ufeff" + out.getvalue()
-
-
-def _harmless(value: Any) -> Any:
-    """A partner's word that a spreadsheet would take for a formula is quoted."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    lines = [[line[name] for name in COLUMNS] for line in told["differences"]]
+    return "\ufeff" + write_csv([COLUMNS, *lines], "\r\n")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from gateway.cli.spreadsheet import write_xlsx
-from gateway.cli.stats import write_csv
+from gateway.cli.stats import rows_of
 from gateway.dossiers.statistics import Group, Statistics, Tally
+from gateway.flow.sheets import write_csv
 from tests.unit.test_statistics import read_sheet
 
 
@@ -21,6 +22,6 @@ def test_a_name_is_no_formula() -> None:
     group = Group("x", '=HYPERLINK("http://a")', "-1+1", Tally())
     found = Statistics(day, day, "agency", datetime(2026, 1, 1, tzinfo=UTC), [group], Tally())
 
-    line = write_csv(found).splitlines()[1]
+    line = write_csv(rows_of(found)).splitlines()[1]
 
     assert line.startswith("""x,"'=HYPERLINK(""http://a"")",'-1+1,0,""")

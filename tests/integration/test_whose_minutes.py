@@ -161,7 +161,7 @@ def test_the_summary_puts_each_late_dossier_down_once_and_says_whose_minutes_wer
 
     found = days.gather()
 
-    assert (found.due, found.late, found.desk, found.wire, found.index_only) == (3, 2, 1, 1, 1)
+    assert (found.total.due, found.total.late, found.total.desk, found.total.wire, found.index_only) == (3, 2, 1, 1, 1)
     assert found.wire_percent == 50.0
     lines = {line.key: line for line in found.lines}
     assert (lines["to:portal"].wire, lines["desk:000.00.01.H99"].desk) == (1, 1)

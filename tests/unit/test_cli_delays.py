@@ -172,7 +172,7 @@ def test_the_interface_tells_each_caller_of_its_own(
 
     assert [told[name].status_code for name in ("one-stop", "portal", "vnpost", None)] == [200, 200, 403, 401]
     found = DelaysAnswer.model_validate(told["one-stop"].json)
-    assert (found.due, found.late, found.desk, found.lines[0].key) == (1, 1, 1, "000.00.01.H99")
+    assert (found.total.due, found.total.late, found.total.desk, found.lines[0].key) == (1, 1, 1, "000.00.01.H99")
     assert wrong.status_code == 400
     assert DelayAnswer.model_validate(one.json).verdict.place == "desk"
     assert others.status_code == 404
