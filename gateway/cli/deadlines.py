@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,8 @@ import click
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from gateway.config import Config
+    from gateway.flow.gateway import Setup
+    from gateway.message import Message
 
 CLOCKS = {"legal": "Pháp lý · legal", "local": "Địa phương · local", "kpi": "Quốc gia · QĐ 766"}
 STATES = {
@@ -30,20 +31,16 @@ VERDICTS = {
 }
 
 
-def clocks_of(connection: Any, code: str, config: Config, now: datetime) -> dict[str, Any] | None:
-    """A dossier of the ledger, with the lines of each reckoning; None where there are none.
+def clocks_of(told: Sequence[Message], setup: Setup, now: datetime) -> dict[str, Any] | None:
+    """Of a dossier's messages, with the lines of each reckoning; None where there are none.
 
     `statistics`: how it counts there, by the promise as it is recorded. Raises `Misconfigured`.
     """
-    from gateway.codes import CsvCodes
     from gateway.dossiers.deadlines import judge_deadline
     from gateway.dossiers.facts import read_life
     from gateway.dossiers.kpi import view_of
-    from gateway.flow.reckoning import Reckoner
-    from gateway.ledger.messages import histories
 
-    told = histories(connection, [code]).get(code, [])
-    clocks = Reckoner(config, CsvCodes(config.folder / "codelists")).reckon(told, now)
+    clocks = setup.reckoner.reckon(told, now)
     view = view_of(told)
     if clocks is None or view is None:
         return None

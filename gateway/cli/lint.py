@@ -15,7 +15,6 @@ from gateway.cli.options import as_json, at_home, open_books, read_config
 from gateway.errors import Fault, Misconfigured, NotFound, Refused
 
 if TYPE_CHECKING:
-    from gateway.config import Config
     from gateway.dossiers.kpi import Loss
     from gateway.flow.gateway import Setup
     from gateway.message import Message
@@ -104,14 +103,6 @@ def _read(file: Path) -> list[Message]:
     if len({one.dossier for one in told}) != 1:
         raise Misconfigured(f"{file}: phải là các bản tin của một hồ sơ · must hold the messages of one dossier")
     return told
-
-
-def lint_kept(connection: Any, code: str, config: Config, now: datetime) -> list[Loss]:
-    """What a dossier of the ledger loses as it stands; nothing for one that has no DossierSubmitted yet."""
-    from gateway.flow.gateway import Setup
-    from gateway.ledger.messages import histories
-
-    return Setup(config).losses(histories(connection, [code]).get(code, []), now)
 
 
 def losses_of(found: Sequence[Mapping[str, Any]]) -> list[Loss]:

@@ -14,7 +14,7 @@ from gateway.errors import Fault, NotFound
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from gateway.config import Config
+    from gateway.flow.gateway import Setup
     from gateway.ledger import Ledger
 
 
@@ -32,9 +32,10 @@ def trace(dossier: str, reckoning: bool, home: Path, as_json: bool) -> None:
     from gateway.cli.deadlines import show_clocks
     from gateway.cli.lint import losses_of, show_losses
     from gateway.cli.show import print_json
+    from gateway.flow.gateway import Setup
 
     config = read_config(home)
-    found = gather(open_books(home), dossier, config)
+    found = gather(open_books(home), dossier, Setup(config))
     if as_json:
         print_json(found)
         return
@@ -47,16 +48,17 @@ def trace(dossier: str, reckoning: bool, home: Path, as_json: bool) -> None:
     _show_acts(found)
 
 
-def gather(ledger: Ledger, code: str, config: Config) -> dict[str, Any]:
+def gather(ledger: Ledger, code: str, setup: Setup) -> dict[str, Any]:
     """The dossier, its beliefs, its clocks, and its messages with their deliveries and what people did to them. Raises `NotFound`."""
     from gateway.cli.deadlines import clocks_of
-    from gateway.cli.lint import lint_kept
     from gateway.cli.show import mapping
     from gateway.dossiers.axes import as_json, read_axes
     from gateway.dossiers.beliefs import lay_out
     from gateway.ledger import believing, queries, standing
+    from gateway.ledger.messages import histories
     from gateway.message import utc_now
 
+    config, now = setup.config, utc_now()
     with ledger.read() as connection:
         row = standing.dossier(connection, code)
         told = queries.messages_of(connection, code)
@@ -66,9 +68,10 @@ def gather(ledger: Ledger, code: str, config: Config) -> dict[str, Any]:
                 [Fault("", "unknown-dossier", f"cổng không có hồ sơ {code}", f"the gateway knows no dossier {code}")]
             )
         gone = [mapping(d, "steps", "edited") for d in standing.deliveries_of(connection, code=code)]
+        history = histories(connection, [code]).get(code, [])
         material = believing.gather(connection, code)
         sources = [held.source for held in queries.held_of(connection, code)]
-        sides = lay_out(material, row.status, sources, config, utc_now()) if row is not None else []
+        sides = lay_out(material, row.status, sources, config, now) if row is not None else []
         acts = standing.acts_on(
             connection, [f"delivery {d['id']}" for d in gone] + [f"message {m.id}" for m in told] + [f"dossier {code}"]
         )
@@ -78,7 +81,7 @@ def gather(ledger: Ledger, code: str, config: Config) -> dict[str, Any]:
             "axes": as_json(read_axes(material, row.status, sides, config.postal), config.statuses, config.postal)
             if row is not None
             else None,
-            "clocks": clocks_of(connection, code, config, utc_now()) if row is not None else None,
+            "clocks": clocks_of(history, setup, now) if row is not None else None,
             "messages": [
                 {
                     **mapping(m),
@@ -88,7 +91,7 @@ def gather(ledger: Ledger, code: str, config: Config) -> dict[str, Any]:
                 for m in told
             ],
             "acts": [mapping(a, "detail") for a in acts],
-            "kpi": [loss.as_json() for loss in lint_kept(connection, code, config, utc_now())],
+            "kpi": [loss.as_json() for loss in setup.losses(history, now)],
         }
 
 
