@@ -7,7 +7,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import structlog
@@ -30,6 +31,19 @@ log = structlog.get_logger("clock")
 
 LEASE_SECONDS = 15.0
 CATALOGUE_AGAIN = 900.0  # seconds after which a partner that could not tell its lists is asked again
+
+
+@contextmanager
+def going_on(event: str, **about: str) -> Iterator[None]:
+    """Around one turn of something that goes on for ever: what fails is told under that name, and has its next turn."""
+    try:
+        yield
+    except LedgerAway as away:
+        log.error("ledger_away", error=str(away), **about)
+    except (
+        Exception
+    ) as error:  # one partner's trouble, or one fault of ours, stops neither the sweep nor another thread
+        log.exception(event, error=type(error).__name__, **about)
 
 
 class Clock:
@@ -140,37 +154,24 @@ class Clock:
     def _read_feed(self, name: str) -> None:
         seconds = self.gateway.config.partners[name].poll_seconds or 0
         while not self._stop.wait(min(1.0, seconds)):
-            try:
-                if self._leading.is_set():
-                    self._poll_if_due(name, seconds, self._leading.is_set)
-            except LedgerAway as away:
-                log.error("ledger_away", partner=name, error=str(away))
+            if self._leading.is_set():
+                self._poll_if_due(name, seconds, self._leading.is_set)
 
     def _keep_signon(self) -> None:
         """Logouts told, stale sessions ended, keys rotated: in a thread of its own, because clients that are told may be slow."""
         signon = open_signon(self.gateway)
         while signon is not None and not self._stop.wait(1.0):
-            try:
+            with going_on("sign_on_failed"):  # what was to be told is still there for the next beat
                 if self._leading.is_set():
                     signon.beat()
-            except LedgerAway as away:
-                log.error("ledger_away", error=str(away))
-            except Exception as error:
-                # the next beat may go well, and what was to be told is still there
-                log.exception("sign_on_failed", error=type(error).__name__)
 
     def _poll_if_due(self, name: str, seconds: float, may_go_on: Callable[[], bool] = lambda: True) -> None:
         now = self.gateway.now().timestamp()
         if now < self._next.get(name, 0):
             return
         self._next[name] = now + seconds
-        try:
+        with going_on("poll_failed", partner=name):
             self.poll(name, may_go_on)
-        except LedgerAway:
-            raise
-        except Exception as error:
-            # one partner's feed stops neither the sweep nor another feed
-            log.exception("poll_failed", partner=name, error=type(error).__name__)
 
     def poll(self, name: str, may_go_on: Callable[[], bool] = lambda: True) -> int:
         """Read a partner's feed to its end, page by page, each committed with its cursor. Returns how many items came.
@@ -202,43 +203,32 @@ class Clock:
             if not self._leading.is_set():
                 night = None  # another process has asked meanwhile: its round is not ours to go on with
                 continue
-            try:
-                night = night or Night(self.gateway, name)
-                while night.step() and self._leading.is_set() and not self._stop.is_set():
-                    self._stop.wait(1 / night.reconciler.rules.rate)
-            except Misconfigured as error:
-                log.error("reconcile_impossible", partner=name, error=str(error))
-                return
-            except LedgerAway as away:
-                log.error("ledger_away", partner=name, error=str(away))
-            except Exception as error:  # as with feeds
-                log.exception("reconcile_failed", partner=name, error=type(error).__name__)
+            with going_on("reconcile_failed", partner=name):
+                try:
+                    night = night or Night(self.gateway, name)
+                    while night.step() and self._leading.is_set() and not self._stop.is_set():
+                        self._stop.wait(1 / night.reconciler.rules.rate)
+                except Misconfigured as error:
+                    log.error("reconcile_impossible", partner=name, error=str(error))
+                    return
 
     def _release(self) -> None:
         """Held events whose cause is mended. A ledger in which looking takes long is looked at less often."""
         release, pause = Release(self.gateway), RELEASE_SECONDS
         while not self._stop.wait(pause):
-            try:
+            with going_on("release_failed"):
                 if self._leading.is_set():
                     began = time.monotonic()
                     release.run()
                     pause = max(RELEASE_SECONDS, 20 * (time.monotonic() - began))
-            except LedgerAway as away:
-                log.error("ledger_away", error=str(away))
-            except Exception as error:  # as with feeds
-                log.exception("release_failed", error=type(error).__name__)
 
     def _keep_watch(self, *acts: Callable[[], None]) -> None:
         """Incidents and notices, or the morning digest. What fails holds up none of the others."""
         while not self._stop.wait(1.0):
             for act in acts:
-                try:
+                with going_on("incidents_failed", kind=act.__name__):
                     if self._leading.is_set() and not self._stop.is_set():
                         act()
-                except LedgerAway as away:
-                    log.error("ledger_away", error=str(away))
-                except Exception as error:  # as with feeds
-                    log.exception("incidents_failed", kind=act.__name__, error=type(error).__name__)
 
     def _watch_catalogue(self, name: str) -> None:
         while not self._stop.wait(10.0):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ALL_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -277,21 +277,15 @@ class Courier:
                 lease
             )  # it waited long for a free place: no call begins on a lease that may end during it
         documents, original = lease.edited, None
-        view = build_view(message, job.said.earlier, self.gateway.link, job.said.later)
-        if documents is not None:  # a person may mend, not falsify
-            self.gateway.check_truths(self.destination, documents, view)
-        elif self.destination in self.gateway.config.proxied:
+        if documents is None and self.destination in self.gateway.config.proxied:
             original = self.gateway.original(self.destination, message)
             documents = {"message": read_original(original)}
         else:
-            try:
-                documents = narrow(self.gateway.documents(self.destination, message, view), job.head)
-            except Refused:
-                raise
-            except Exception as error:  # a fault of the mapping: nothing was sent, so there is nothing to ask about
-                log.exception("mapping_failed", destination=self.destination, delivery=lease.delivery)
-                reason = f"ánh xạ bị lỗi · the mapping failed: {type(error).__name__}: {error}"
-                raise Unclassified(reason, code=TRANSLATION) from error
+            view = build_view(message, job.said.earlier, self.gateway.link, job.said.later)
+            if documents is None:
+                documents = self._translate(job, view)
+            else:  # a person may mend, not falsify
+                self.gateway.check_truths(self.destination, documents, view)
         steps = dict(lease.steps)
         known_there = lease.known_there and not is_anew(job.head)
 
@@ -305,6 +299,16 @@ class Courier:
             lease.delivery, message.id, message, documents, steps, known_there, lease.in_doubt, remember,
             self._read_file, original,
         )  # fmt: skip
+
+    def _translate(self, job: Job, view: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            return narrow(self.gateway.documents(self.destination, job.said.message, view), job.head)
+        except Refused:
+            raise
+        except Exception as error:  # a fault of the mapping: nothing was sent, so there is nothing to ask about
+            log.exception("mapping_failed", destination=self.destination, delivery=job.lease.delivery)
+            reason = f"ánh xạ bị lỗi · the mapping failed: {type(error).__name__}: {error}"
+            raise Unclassified(reason, code=TRANSLATION) from error
 
     def _read_file(self, sha256: str) -> bytes:
         try:
