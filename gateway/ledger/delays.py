@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from gateway.ledger.among import among
+from gateway.ledger.halving import first_at
 from gateway.ledger.queries import Reader, visible
 from gateway.ledger.tables import OPEN, attempts, breakers, deliveries, differences, dossiers, lanes, messages
 
@@ -120,10 +121,11 @@ def silences(
     """
     quiet = case((attempts.c.outcome.in_(list(silent)), 1), else_=0)
     code = func.coalesce(attempts.c.code, "")
+    first, last = (first_at(connection, attempts.c.id, attempts.c.started_at, at) for at in (since, until))
     said = (
         select(attempts.c.id, attempts.c.started_at, case((quiet == 1, code), else_="").label("code"), quiet.label("quiet"))
         .join(deliveries, deliveries.c.id == attempts.c.delivery)
-        .where(attempts.c.id >= _first_from(connection, since), attempts.c.id < _first_from(connection, until))
+        .where(attempts.c.id >= first, attempts.c.id < last)
         .where(deliveries.c.destination == destination, attempts.c.outcome.is_not(None), code.not_in(list(ours)))
         .cte("said")
     )  # fmt: skip
@@ -139,20 +141,6 @@ def silences(
         .order_by(runs.c.run, func.min(runs.c.id))
     )  # fmt: skip
     return connection.execute(statement).all()
-
-
-def _first_from(connection: Connection, moment: datetime) -> int:
-    """The number of the first attempt begun at that moment or later. Numbers follow time, so it is found by halving."""
-    low, high = 0, int(connection.execute(select(func.coalesce(func.max(attempts.c.id), 0))).scalar_one()) + 1
-    while low < high:
-        middle = (low + high) // 2
-        statement = select(attempts.c.id, attempts.c.started_at).where(attempts.c.id >= middle)
-        row = connection.execute(statement.order_by(attempts.c.id).limit(1)).first()
-        if row is None or row.started_at >= moment:
-            high = middle
-        else:
-            low = int(row.id) + 1
-    return low
 
 
 # ── what a forecast asks ────────────────────────────────────────────────────────────────────────────────────────

@@ -31,8 +31,7 @@ def doubts(
 ) -> Sequence[Any]:
     """Oldest first. `next_at`: when the partner is asked next, `lease_until`: until when it is being asked, `behind`: how many wait behind;
     `ahead`: how many of its lane come before it; `outcome` and `answer` of the last attempt."""
-    tried, first = attempts.alias("tried"), deliveries.alias("first")
-    last = select(func.max(tried.c.id)).where(tried.c.delivery == deliveries.c.id).scalar_subquery()
+    first = deliveries.alias("first")
     ahead = (
         select(func.count())
         .where(
@@ -50,16 +49,11 @@ def doubts(
         )
         .join(messages, messages.c.seq == deliveries.c.message_seq)
         .join(lanes, and_(lanes.c.destination == deliveries.c.destination, lanes.c.dossier == deliveries.c.dossier))
-        .outerjoin(attempts, and_(attempts.c.delivery == deliveries.c.id, attempts.c.id == last))
+        .outerjoin(attempts, people.last_attempt())
         .outerjoin(breakers, and_(breakers.c.destination == deliveries.c.destination, breakers.c.state != "closed"))
         .where(deliveries.c.state == "in_doubt", deliveries.c.ended_at.is_(None))  # what the index of open deliveries is about
     )  # fmt: skip
-    if destination:
-        statement = statement.where(deliveries.c.destination == destination)
-    if dossier:
-        statement = statement.where(deliveries.c.dossier == dossier)
-    oldest_first = deliveries.c.id + 0  # not the key itself: SQLite would read every delivery in its order
-    return connection.execute(statement.order_by(oldest_first).limit(limit)).all()
+    return people.oldest(connection, statement, destination, dossier, limit)
 
 
 def ask_now(connection: Connection, delivery: int, *, who: str, reason: str, now: datetime) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, select, update
 
 from gateway.errors import Fault, NotFound, Refused
 from gateway.ledger.facts import note_act
@@ -34,8 +34,6 @@ def _parked() -> Select[Any]:
         .where(lanes.c.destination == deliveries.c.destination, lanes.c.dossier == deliveries.c.dossier)
         .scalar_subquery()
     )
-    tried = attempts.alias("tried")
-    last = select(func.max(tried.c.id)).where(tried.c.delivery == deliveries.c.id).scalar_subquery()
     return (
         select(
             deliveries.c.id, deliveries.c.destination, deliveries.c.dossier, deliveries.c.code, deliveries.c.reason, deliveries.c.steps,
@@ -43,22 +41,35 @@ def _parked() -> Select[Any]:
             messages.c.seq, attempts.c.outcome, attempts.c.answer, attempts.c.ended_at.label("parked_at"), (behind - 1).label("behind"),
         )
         .join(messages, messages.c.seq == deliveries.c.message_seq)
-        .outerjoin(attempts, and_(attempts.c.delivery == deliveries.c.id, attempts.c.id == last))
+        .outerjoin(attempts, last_attempt())
         .where(deliveries.c.state == "parked", deliveries.c.ended_at.is_(None))  # what the index of open deliveries is about
     )  # fmt: skip
 
 
-def parked(
-    connection: Connection, *, destination: str | None = None, dossier: str | None = None, limit: int = 200
+def last_attempt() -> ColumnElement[bool]:
+    """What joins a delivery's newest attempt to it."""
+    tried = attempts.alias("tried")
+    newest = select(func.max(tried.c.id)).where(tried.c.delivery == deliveries.c.id).scalar_subquery()
+    return and_(attempts.c.delivery == deliveries.c.id, attempts.c.id == newest)
+
+
+def oldest(
+    connection: Connection, statement: Select[Any], destination: str | None, dossier: str | None, limit: int
 ) -> Sequence[Any]:
-    """Deliveries that wait for a person, oldest first. `behind` is how many more of the dossier wait in the same lane."""
-    statement = _parked()
+    """The oldest deliveries first, those of a destination or a dossier where one is given."""
     if destination:
         statement = statement.where(deliveries.c.destination == destination)
     if dossier:
         statement = statement.where(deliveries.c.dossier == dossier)
     oldest_first = deliveries.c.id + 0  # not the key itself: SQLite would read every delivery in its order
     return connection.execute(statement.order_by(oldest_first).limit(limit)).all()
+
+
+def parked(
+    connection: Connection, *, destination: str | None = None, dossier: str | None = None, limit: int = 200
+) -> Sequence[Any]:
+    """Deliveries that wait for a person, oldest first. `behind` is how many more of the dossier wait in the same lane."""
+    return oldest(connection, _parked(), destination, dossier, limit)
 
 
 def parked_one(connection: Connection, delivery: int) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, false, func, or_, select, true
 from sqlalchemy.sql.elements import SQLCoreOperations
 
+from gateway.ledger.rulings import RULED
 from gateway.ledger.tables import (
     OPEN,
     attempts,
@@ -23,7 +24,6 @@ from gateway.ledger.tables import (
     dossiers,
     lanes,
     messages,
-    rulings,
     statuses,
 )
 
@@ -184,9 +184,8 @@ def messages_of(connection: Connection, code: str) -> Sequence[Any]:
 
 def held_of(connection: Connection, code: str) -> Sequence[Any]:
     """The dossier's held messages that nobody has ruled on, oldest first. Held is the row's word for why."""
-    ruled = select(rulings.c.message).where(rulings.c.message == messages.c.id).exists()
     statement = select(*_MESSAGE, messages.c.body).where(
-        messages.c.dossier == code, messages.c.held.is_not(None), ~ruled
+        messages.c.dossier == code, messages.c.held.is_not(None), ~RULED
     )
     return connection.execute(statement.order_by(messages.c.seq)).all()
 

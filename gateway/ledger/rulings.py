@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, case, func, insert, or_, select
+from sqlalchemy import Connection, case, exists, func, insert, or_, select
 
 from gateway.errors import Fault, NotFound, Refused
 from gateway.ledger.facts import note_act
 from gateway.ledger.tables import dossiers, messages, rulings
+
+RULED = exists().where(rulings.c.message == messages.c.id)
+"""Has somebody ruled on the message of the row? To be used in a question that reads `messages`."""
 
 
 class NotHeld(Refused):
@@ -60,7 +63,6 @@ def was_taken_up(connection: Connection, row: Any) -> bool:
 def mended(connection: Connection, after: str, limit: int) -> Sequence[Any]:
     """Held messages whose cause may be gone, by their ids: the dossier has come, or has moved on and not past them, or something came after one
     that contradicted what was said before. `mark`: while it is the same, nothing has changed for them."""
-    ruled = select(rulings.c.message).where(rulings.c.message == messages.c.id).exists()
     moved = (
         (messages.c.held == "not-lawful")
         & (dossiers.c.status_seq > messages.c.seq)
@@ -78,7 +80,7 @@ def mended(connection: Connection, after: str, limit: int) -> Sequence[Any]:
     statement = (
         select(messages.c.id, messages.c.event_time, messages.c.seq, mark)
         .join(dossiers, dossiers.c.code == messages.c.dossier)
-        .where(messages.c.held.is_not(None), or_(moved, answered, messages.c.held == "unknown-dossier"), ~ruled)
+        .where(messages.c.held.is_not(None), or_(moved, answered, messages.c.held == "unknown-dossier"), ~RULED)
         .where(name > after)
         .order_by(name)  # an id begins with the moment of the event: earlier events first
         .limit(limit)

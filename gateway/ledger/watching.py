@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Column, Connection, Table, func, or_, select
+from sqlalchemy import Connection, func, or_, select
 
-from gateway.ledger.tables import attempts, cursors, deliveries, differences, messages, rulings
+from gateway.ledger.halving import first_at
+from gateway.ledger.rulings import RULED
+from gateway.ledger.tables import attempts, cursors, deliveries, differences, messages
 
 FIRST_LOOK = 50_000  # messages that are looked back at for who was heard from, when nobody remembers
 OVERLAP = 2_000  # messages looked at again: a row may commit after a later one did (PostgreSQL)
@@ -82,8 +84,7 @@ def read_at(connection: Connection) -> Mapping[str, datetime]:
 
 def held_count(connection: Connection) -> int:
     """Held messages that nobody has ruled on."""
-    ruled = select(rulings.c.message).where(rulings.c.message == messages.c.id).exists()
-    return int(connection.execute(select(func.count()).where(messages.c.held.is_not(None), ~ruled)).scalar_one())
+    return int(connection.execute(select(func.count()).where(messages.c.held.is_not(None), ~RULED)).scalar_one())
 
 
 @dataclass(slots=True)
@@ -117,9 +118,7 @@ class Heard:
 
 def received_between(connection: Connection, since: datetime, until: datetime) -> Mapping[str, int]:
     """How many messages came, by type."""
-    first, last = (
-        _first_at(connection, messages, messages.c.seq, messages.c.received_time, at) for at in (since, until)
-    )
+    first, last = (first_at(connection, messages.c.seq, messages.c.received_time, at) for at in (since, until))
     statement = (
         select(messages.c.type, func.count())
         .where(messages.c.seq >= first, messages.c.seq < last)
@@ -130,7 +129,7 @@ def received_between(connection: Connection, since: datetime, until: datetime) -
 
 def delivered_between(connection: Connection, since: datetime, until: datetime) -> Mapping[str, int]:
     """How many deliveries ended well, by destination. An attempt belongs to the moment at which it began."""
-    first, last = (_first_at(connection, attempts, attempts.c.id, attempts.c.started_at, at) for at in (since, until))
+    first, last = (first_at(connection, attempts.c.id, attempts.c.started_at, at) for at in (since, until))
     statement = (
         select(deliveries.c.destination, func.count())
         .join(deliveries, deliveries.c.id == attempts.c.delivery)
@@ -138,20 +137,3 @@ def delivered_between(connection: Connection, since: datetime, until: datetime) 
         .group_by(deliveries.c.destination)
     )
     return {row[0]: row[1] for row in connection.execute(statement)}
-
-
-def _first_at(
-    connection: Connection, table: Table, number: Column[int], moment: Column[datetime], wanted: datetime
-) -> int:
-    """The number of the first row at or after `wanted`. Rows are numbered as they come, so halving finds it: neither column has an index."""
-    low, high = 1, int(connection.execute(select(func.max(number))).scalar() or 0) + 1
-    while low < high:
-        middle = (low + high) // 2
-        row = connection.execute(
-            select(number, moment).select_from(table).where(number >= middle).order_by(number).limit(1)
-        ).first()
-        if row is None or row[1] >= wanted:
-            high = middle
-        else:
-            low = row[0] + 1
-    return low

@@ -11,25 +11,25 @@ from pydantic import ValidationError
 
 from gateway.canonical.faults import faults_of
 from gateway.config import PartnerFile
-from gateway.dossiers.beliefs import agree, lay_out
 from gateway.errors import Fault, Refused
 from gateway.flow.accept import Acceptance
-from gateway.flow.answers import held, receipt
+from gateway.flow.answers import receipt
 from gateway.flow.gateway import Gateway
 from gateway.flow.validate import shape_faults
-from gateway.ledger import believing, queries
+from gateway.ledger import queries
 from gateway.ledger.messages import history
 from gateway.ledger.queries import Reader
 from gateway.ports import Submission
 from gateway.soap.names import TYPES
 from gateway.web.here import unknown_dossier
-from gateway.web.rows import belief
 from gateway.web.soap.contract import ASKS, CARRIES, messages, questions
 from gateway.web.soap.envelope import Envelope, Unreadable
 from gateway.web.soap.reading import Inline, Reading, xpath_of
 from gateway.web.soap.shapes import Record
+from gateway.web.standing import tell_standing, tell_status
 
 _NEWEST = (1 << 62) - 1
+_UNTOLD = ("axes", "deliveries")  # what the contract of `AskStatus` has no place for
 
 
 @dataclass
@@ -105,15 +105,8 @@ class Desk:
     def _status(self, code: str) -> Mapping[str, Any]:
         with self._gateway.ledger.read() as connection:
             row = self._row(connection, code)
-            material = believing.gather(connection, code)
-            undone = queries.deliveries_of(connection, code, undone=True)
-            kept = queries.held_of(connection, code)
-        config = self._gateway.config
-        sides = lay_out(material, row.status, [h.source for h in kept], config, self._gateway.now())
-        return {
-            "dossier": row.code, "owner": row.owner, "origin": row.origin, "status": self._stand(row),
-            "agreed": not undone and agree(sides), "beliefs": [belief(config, side) for side in sides], "held": [_held(h) for h in kept],
-        }  # fmt: skip
+            standing = tell_standing(self._gateway, connection, row)
+        return {name: value for name, value in standing.items() if name not in _UNTOLD}
 
     def _results(self, code: str) -> Mapping[str, Any]:
         with self._gateway.ledger.read() as connection:
@@ -127,26 +120,13 @@ class Desk:
             for message in told if message.type == "ResultIssued" and message.held is None
             for paper in message.body["results"]
         ]  # fmt: skip
-        return {"dossier": code, "status": self._stand(row), "results": issued}
+        return {"dossier": code, "status": tell_status(self._gateway, row), "results": issued}
 
     def _row(self, connection: Any, code: str) -> Any:
         row = queries.dossier_row(connection, code, Reader(self._partner.id, self._partner.reads))
         if row is None:
             raise unknown_dossier("/dossier")
         return row
-
-    def _stand(self, row: Any) -> dict[str, Any]:
-        status = self._gateway.config.statuses[row.status]
-        return {
-            "code": row.status, "name": status.name, "name_en": status.name_en, "since": row.status_time, "due_at": row.due_at
-        }  # fmt: skip
-
-
-def _held(row: Any) -> dict[str, Any]:
-    return {
-        "message": row.id, "type": row.type, "source": row.source, "status": queries.read_body(row).get("status"),
-        "event_time": row.event_time, "received_time": row.received_time, **(held(row.held) or {}),
-    }  # fmt: skip
 
 
 def _check_question(request: Request) -> None:
