@@ -276,7 +276,8 @@ class Courier:
             self._hold_before_call(
                 lease
             )  # it waited long for a free place: no call begins on a lease that may end during it
-        documents, original = lease.edited, None
+        documents: Mapping[str, Any] | None = lease.edited
+        original = None
         if documents is None and self.destination in self.gateway.config.proxied:
             original = self.gateway.original(self.destination, message)
             documents = {"message": read_original(original)}

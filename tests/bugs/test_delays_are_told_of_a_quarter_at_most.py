@@ -22,5 +22,5 @@ def test_delays_of_93_days_are_told_and_of_94_are_not(home: Path, time: Time) ->
         refused = door.get("/api/v1/delays?from=2026-01-01&to=2026-04-04")
 
         assert (refused.status_code, faults(refused)) == (400, {"?to": "parameter"})
-        assert "92" in refused.json["faults"][0]["detail_en"]
+        assert "92" in refused.json["faults"][0]["detail_en"]  # type: ignore[index]
         assert door.get("/api/v1/statistics?from=2026-01-01&to=2026-04-04").status_code == 200

@@ -171,7 +171,7 @@ def test_the_summary_puts_each_late_dossier_down_once_and_says_whose_minutes_wer
     for by, key in (("agency", "000.00.01.H99"), ("destination", "portal")):
         lines = {line.key: line for line in days.gather(by).lines}
         assert {name: line.wire for name, line in lines.items()} == {key: 1}
-    assert days.gather(first=8).due == 0, "it counts on the day on which it was due"
+    assert days.gather(first=8).total.due == 0, "it counts on the day on which it was due"
 
 
 def test_the_forecast_says_which_are_late_today_only_because_of_the_wire_and_by_when_the_portal_must_be_back(
