@@ -16,7 +16,7 @@ from typing import Literal
 from gateway.config import StatusRow
 from gateway.dossiers.calendar import Doubt
 from gateway.dossiers.clocks import Clock
-from gateway.dossiers.ways import Hop, Journey, Owner, Proof, Way, told_by
+from gateway.dossiers.ways import Hop, Journey, Owner, Proof, Way, in_order, told_by
 from gateway.dossiers.worktime import NONE, WorkTime
 from gateway.message import Message
 
@@ -124,6 +124,7 @@ def explain_delay(
 ) -> Delay:
     """Cut, and judged, at `now`. One that was not received has no stretches. Raises `Refused` for moments beyond the calendar."""
     clock = measure.clock
+    journey = in_order(journey)
     if clock.start is None:
         nothing = Verdict()
         return Delay(

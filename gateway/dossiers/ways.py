@@ -6,7 +6,7 @@ A way is cut into hops, each with one owner. What was on the way of other dossie
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Any, Literal
@@ -219,6 +219,12 @@ class Journey:
             and w.state != "cancelled"
         ]
         return max(again, key=lambda w: w.message, default=None)
+
+
+def in_order(journey: Journey) -> Journey:
+    """The same, its messages and ways by their numbers: what happened at one moment is told in one order."""
+    told, ways = sorted(journey.told, key=lambda one: one.seq), sorted(journey.ways, key=lambda one: one.id)
+    return replace(journey, told=told, ways=ways)
 
 
 def _calls(way: Way, end: datetime) -> Iterator[tuple[datetime, datetime, Attempt]]:
