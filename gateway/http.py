@@ -256,6 +256,31 @@ class Http:
         return url
 
 
+def served_certificate(url: str, seconds: float = 10) -> bytes | None:
+    """The certificate (PEM) that the server at an https address shows to anybody; None when there is none to be seen.
+
+    A handshake and nothing more: no request is made and nothing is trusted by it, so that one that has run out is seen as well.
+    """
+    curl = pycurl.Curl()
+    try:
+        curl.setopt(pycurl.URL, url)
+        curl.setopt(pycurl.NOSIGNAL, 1)
+        curl.setopt(pycurl.CONNECT_ONLY, 1)
+        curl.setopt(pycurl.TIMEOUT_MS, int(seconds * 1000))
+        curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTPS)
+        curl.setopt(pycurl.NOPROXY, "*")
+        curl.setopt(pycurl.OPT_CERTINFO, 1)
+        curl.setopt(pycurl.SSL_VERIFYPEER, 0)
+        curl.setopt(pycurl.SSL_VERIFYHOST, 0)
+        curl.perform()
+        chain = curl.getinfo(pycurl.INFO_CERTINFO)
+    except pycurl.error:
+        return None
+    finally:
+        curl.close()
+    return next((value.encode() for name, value in chain[0] if name == "Cert"), None) if chain else None
+
+
 def _places(host: str) -> set[str]:
     if "://" in host:
         return {_place(host)}

@@ -21,6 +21,7 @@ from gateway.flow.gateway import Gateway
 from gateway.flow.incidents import Watch
 from gateway.flow.minutes import Night
 from gateway.flow.release import RELEASE_SECONDS, Release
+from gateway.flow.served import Served
 from gateway.flow.signon import open_signon
 from gateway.ledger import facts, feed
 from gateway.ledger.lanes import due_destinations
@@ -81,7 +82,8 @@ class Clock:
         readers.append(
             threading.Thread(target=self._keep_watch, args=(watch.look_if_due, watch.send_due), name="incidents")
         )
-        readers.append(threading.Thread(target=self._keep_watch, args=(watch.digest_if_due,), name="digest"))
+        seldom = (watch.digest_if_due, Served(self.gateway, self._stop.is_set).look_if_due)
+        readers.append(threading.Thread(target=self._keep_watch, args=seldom, name="digest"))
         for reader in readers:
             reader.start()
         while not self._stop.is_set():
@@ -223,7 +225,7 @@ class Clock:
                     pause = max(RELEASE_SECONDS, 20 * (time.monotonic() - began))
 
     def _keep_watch(self, *acts: Callable[[], None]) -> None:
-        """Incidents and notices, or the morning digest. What fails holds up none of the others."""
+        """Incidents and notices, or what comes once a day: the digest, servers' certificates. What fails holds up none of the others."""
         while not self._stop.wait(1.0):
             for act in acts:
                 with going_on("incidents_failed", kind=act.__name__):

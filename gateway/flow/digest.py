@@ -17,12 +17,11 @@ from gateway.flow.delays import WHY, Explainer, Risk, every_delay, forecast, ove
 from gateway.flow.expiring import Expiring
 from gateway.flow.gateway import Gateway
 from gateway.flow.herald import GIVEN_UP_SHOWN
-from gateway.flow.signs import Words, all_expiring, at, length, name_of, titles
+from gateway.flow.signs import Words, all_expiring, at, length, name_of, read_kept, titles
 from gateway.flow.troubles import ENDING, OPERATOR
 from gateway.ledger import delays as ledger_delays
 from gateway.ledger import incidents as ledger
 from gateway.ledger import watching
-from gateway.ledger.keys import list_keys
 from gateway.ledger.opening import LedgerAway
 from gateway.ledger.queries import Reader
 from gateway.ledger.watching import Work
@@ -131,7 +130,7 @@ def gather_digest(gateway: Gateway, now: datetime) -> Digest:
     with gateway.ledger.read() as connection:
         work = watching.open_work(connection)
         differences = watching.differences_by_system(connection)
-        held, keys = watching.held_count(connection), list_keys(connection)
+        held, kept = watching.held_count(connection), read_kept(connection)
         rows = ledger.open_incidents(connection)
         failing = ledger.count_notices(connection, now - GIVEN_UP_SHOWN)
         received = watching.received_between(connection, since, midnight)
@@ -143,7 +142,7 @@ def gather_digest(gateway: Gateway, now: datetime) -> Digest:
         risks=_reckoned(lambda: forecast(gateway, now)),
         drift={owner: count for owner, (count, _) in sorted(differences.items())},
         held=held,
-        expiring=sorted(all_expiring(gateway, keys, now), key=lambda one: one.until),
+        expiring=sorted(all_expiring(gateway, kept, now), key=lambda one: one.until),
         yesterday=Figures(
             since.date(), received.get("DossierSubmitted", 0), sum(received.values()), sum(delivered.values()),
             _reckoned(lambda: _late(gateway, since, midnight, now)),

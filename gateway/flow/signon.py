@@ -21,7 +21,7 @@ def open_signon(gateway: Gateway) -> Any | None:
         return None
     return door().SignOn(
         issuer=gateway.config.settings.public_url,
-        settings=_read_settings(gateway),
+        settings=read_settings(gateway),
         clients=read_clients(gateway),
         store=SignOnLedger(gateway.ledger),
         derive=lambda purpose: bytes.fromhex(gateway.sign("sign-on", purpose)),
@@ -46,7 +46,7 @@ def read_clients(gateway: Gateway) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _read_settings(gateway: Gateway) -> dict[str, Any]:
+def read_settings(gateway: Gateway) -> dict[str, Any]:
     """Secrets of providers that are switched off are not asked for."""
     raw = read_toml(gateway.config.folder / "signon.toml")
     rows = [row for row in raw.get("provider", []) if row.get("enabled", True)]

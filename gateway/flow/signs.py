@@ -15,9 +15,10 @@ from typing import Any
 from gateway.canonical.scalars import HANOI
 from gateway.flow.expiring import Expiring, expiring_certificates, expiring_codes, expiring_keys, unreviewed_years
 from gateway.flow.gateway import Gateway
+from gateway.flow.served import KEPT, expiring_servers
 from gateway.flow.troubles import OPERATOR, OPERATOR_NAMES, TROUBLES
-from gateway.ledger import queries, watching
-from gateway.ledger.keys import list_keys
+from gateway.ledger import facts, queries, watching
+from gateway.ledger.keys import Key, list_keys
 from gateway.ledger.sharedtime import SharedTime
 from gateway.ledger.watching import Heard, Work
 from gateway.signals import mask
@@ -67,7 +68,7 @@ class Lookout:
             breakers = queries.breaker_rows(connection)
             doubts = watching.doubts_since(connection)
             differences = watching.differences_by_system(connection)
-            feeds, keys = watching.read_at(connection), list_keys(connection)
+            feeds, kept = watching.read_at(connection), read_kept(connection)
             if any(row.silent_minutes for row in self.gateway.config.partners.values()):
                 self._heard.learn(connection)
         copies = self.gateway.config.replicas  # a system on trial: what does not reach it harms nobody
@@ -79,7 +80,7 @@ class Lookout:
         found += self._in_doubt({k: v for k, v in doubts.items() if k not in copies}, now)
         found += self._differences(differences)
         found += self._sources(feeds, now)
-        found += self._expiring(keys, now)
+        found += self._expiring(kept, now)
         found += self._engines(now)
         self._forget({(sign.trouble, sign.owner) for sign in found})
         return self._lasting(found, now)
@@ -168,9 +169,9 @@ class Lookout:
 
     # ── what ends, and what we stand on ─────────────────────────────────────────────────────────────────────────
 
-    def _expiring(self, keys: Sequence[Any], now: datetime) -> Iterator[Sign]:
+    def _expiring(self, kept: Kept, now: datetime) -> Iterator[Sign]:
         found: dict[tuple[str, str], list[Expiring]] = defaultdict(list)
-        for one in all_expiring(self.gateway, keys, now):
+        for one in all_expiring(self.gateway, kept, now):
             found[one.trouble, one.owner].append(one)
         for (trouble, owner), several in found.items():
             several.sort(key=lambda one: one.until)
@@ -217,11 +218,24 @@ class Lookout:
         self._first = {key: since for key, since in self._first.items() if key in there | away}
 
 
-def all_expiring(gateway: Gateway, keys: Sequence[Any], now: datetime) -> Iterator[Expiring]:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the ledger knows of things that end: keys, and the certificates that servers showed."""
+
+    keys: Sequence[Key]
+    served: str | None
+
+
+def read_kept(connection: Any) -> Kept:
+    return Kept(list_keys(connection), facts.cursor(connection, KEPT))
+
+
+def all_expiring(gateway: Gateway, kept: Kept, now: datetime) -> Iterator[Expiring]:
     """What ends soon, or has ended: certificates, keys, codes, calendar years; each within the days that its owner's limit says."""
     several = (
         expiring_certificates(gateway.config, gateway.notices.settings),
-        expiring_keys(keys, now),
+        expiring_servers(kept.served),
+        expiring_keys(kept.keys, now),
         expiring_codes(gateway.codes, now),
         unreviewed_years(gateway.reckoner.calendar, now),
     )

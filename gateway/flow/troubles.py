@@ -8,7 +8,7 @@ from dataclasses import dataclass
 OPERATOR = "operator"
 """The owner of what is nobody else's."""
 
-ENDING = ("certificate", "key", "codelist", "calendar")
+ENDING = ("certificate", "server-certificate", "key", "codelist", "calendar")
 """Those that are known long before they hurt."""
 
 OPERATOR_NAMES = ("Cổng liên thông", "The gateway")
@@ -73,6 +73,11 @@ _ROWS = (
         "certificate", "Chứng thư sắp hết hạn", "Certificates about to expire", "days", 30,
         "xin chứng thư mới, thay tệp, rồi lienthong reload",
         "get new ones, put the files in their place, then reload",
+    ),
+    Trouble(
+        "server-certificate", "Chứng thư máy chủ sắp hết hạn", "A server's certificate is about to expire", "days", 21,
+        "báo bên quản lý máy chủ ({owner}) gia hạn; hết hạn thì mọi lượt gửi tới đó dừng lại, không mất gì",
+        "tell whoever runs the server: once it has ended nothing goes there any more, and nothing is lost",
     ),
     Trouble(
         "key", "Khóa truy cập sắp hết hạn", "Access keys about to expire", "days", 14,

@@ -42,6 +42,11 @@ def cursor(connection: Connection, partner: str) -> str | None:
     return connection.execute(select(cursors.c.value).where(cursors.c.partner == partner)).scalar()
 
 
+def read_at(connection: Connection, partner: str) -> datetime | None:
+    """When that cursor was set last."""
+    return connection.execute(select(cursors.c.at).where(cursors.c.partner == partner)).scalar()
+
+
 def set_cursor(connection: Connection, partner: str, value: str, now: datetime) -> None:
     statement = insert_for(connection)(cursors).values(partner=partner, value=value, at=now)
     connection.execute(statement.on_conflict_do_update(index_elements=["partner"], set_={"value": value, "at": now}))
