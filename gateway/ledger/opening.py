@@ -97,6 +97,8 @@ class Ledger:
 
     def close(self) -> None:
         self.engine.dispose()
+        if isinstance(self._turn, Turn):
+            self._turn.close()
 
 
 _OURS = (ProgrammingError, DataError, NotSupportedError)  # a wrong statement or value: waiting mends nothing

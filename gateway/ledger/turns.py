@@ -45,6 +45,13 @@ class Turn:
             fcntl.flock(self._file, fcntl.LOCK_UN)
         self._threads.release()
 
+    def close(self) -> None:
+        """Gives the file back; the next turn opens it again."""
+        with self._threads:
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
+
 
 @dataclass
 class _Job:
