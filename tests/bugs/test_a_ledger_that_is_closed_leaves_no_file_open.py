@@ -1,4 +1,4 @@
-"""The file by which the writers of a SQLite ledger take turns stayed open for ever: one more with each reload."""
+"""The file by which the writers of a SQLite ledger take turns stayed open for ever: one for each ledger that a process opened."""
 
 from __future__ import annotations
 
