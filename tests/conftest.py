@@ -10,10 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from gateway.cli.main import root
 from gateway.config import default_folder
 from gateway.flow.gateway import Gateway
 from gateway.ledger.schema import upgrade
+from gateway.message import utc_now
 from tests.brokers import Cluster, find_rabbitmq
 from tests.engines import PostgreSQL, find_postgresql
 from tests.house import ADDRESSES, House, plain_config
@@ -146,3 +149,19 @@ def make_house(
 @pytest.fixture
 def house(make_house: Callable[[str], House], ledger_url: str) -> House:
     return make_house(ledger_url)
+
+
+Run = Callable[..., Result]
+"""A command of `lienthong` in the house, said by lan."""
+
+
+@pytest.fixture
+def run(house: House, time: Time, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("LIENTHONG_WHO", "lan")
+
+    def call(*arguments: str) -> Result:
+        told = CliRunner().invoke(root, [*arguments, "--home", str(house.gateway.config.home)])
+        time.at = max(time.at, utc_now())  # the command read the real clock
+        return told
+
+    return call

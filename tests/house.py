@@ -10,9 +10,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
 from gateway.flow.accept import Acceptance
 from gateway.flow.deliver import Courier
 from gateway.flow.gateway import Gateway
+from gateway.ledger.conservation import conserve
 from gateway.ports import Accepted, Found, Health, Parcel, Receipt, Submission
 
 ADDRESSES = {
@@ -98,6 +101,18 @@ class House:
             while courier.step() or courier._flying:
                 pass
             courier._drain()
+
+
+def rows(house: House, table: Any) -> list[Any]:
+    """All of a table of its ledger, in the order of its key."""
+    with house.gateway.ledger.read() as connection:
+        return list(connection.execute(select(table).order_by(*table.primary_key)))
+
+
+def sound(house: House) -> bool:
+    """Does its ledger keep every law of conservation?"""
+    with house.gateway.ledger.read() as connection:
+        return conserve(connection) == []
 
 
 def dossier(number: int = 1, **changes: Any) -> dict[str, Any]:

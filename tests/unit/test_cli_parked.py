@@ -3,36 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
-from sqlalchemy import select
 
-from gateway.cli.main import root
 from gateway.errors import AskFirst, NotFound, Rejected, Unclassified
 from gateway.ledger import people
-from gateway.ledger.conservation import conserve
 from gateway.ledger.tables import acts, attempts, deliveries, lanes
-from gateway.message import utc_now
-from tests.conftest import Time
-from tests.house import House, dossier, status
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(house: House, time: Time, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("LIENTHONG_WHO", "lan")
-
-    def call(*arguments: str) -> Result:
-        told = CliRunner().invoke(root, [*arguments, "--home", str(house.gateway.config.home)])
-        time.at = max(time.at, utc_now())  # the command read the real clock
-        return told
-
-    return call
+from tests.conftest import Run
+from tests.house import House, dossier, rows, sound, status
 
 
 def park(house: House, error: Exception | None = None, number: int = 1) -> int:
@@ -43,16 +23,6 @@ def park(house: House, error: Exception | None = None, number: int = 1) -> int:
     house.accept("one-stop", status(number, 4, 10))
     with house.gateway.ledger.read() as connection:
         return int(people.parked(connection)[-1].id)
-
-
-def rows(house: House, table: Any) -> list[Any]:
-    with house.gateway.ledger.read() as connection:
-        return list(connection.execute(select(table).order_by(*table.primary_key)))
-
-
-def sound(house: House) -> bool:
-    with house.gateway.ledger.read() as connection:
-        return conserve(connection) == []
 
 
 def test_the_list_shows_what_why_and_how_many_wait_behind(house: House, run: Run) -> None:

@@ -18,11 +18,10 @@ from gateway.flow.notices import Notices
 from gateway.ledger.keys import add_key
 from gateway.ledger.tables import notices
 from gateway.message import utc_now
-from tests.conftest import Time
+from tests.conftest import Run, Time
 from tests.house import House, dossier, status
 from tests.receivers import SECRET, Receiver, receiving
 
-Run = Callable[..., Result]
 CHANNEL = """
 [digest]
 at = 07:00:00
@@ -53,16 +52,6 @@ def morning(house: House) -> None:
     watch = Watch(house.gateway)
     watch.digest_if_due()
     watch.send_due()
-
-
-@pytest.fixture
-def run(house: House, time: Time) -> Run:
-    def call(*arguments: str) -> Result:
-        told = CliRunner().invoke(root, [*arguments, "--home", str(house.gateway.config.home)])
-        time.at = max(time.at, utc_now())  # the command read the real clock
-        return told
-
-    return call
 
 
 def test_the_digest_goes_out_once_a_day_from_its_hour_on_whoever_leads(

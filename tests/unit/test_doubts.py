@@ -7,36 +7,19 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, update
+from sqlalchemy import update
 
-from gateway.cli.main import root
 from gateway.errors import AskFirst
 from gateway.ledger import doubts as ledger
-from gateway.ledger.conservation import conserve
 from gateway.ledger.doubts import NotInDoubt
 from gateway.ledger.lanes import take
 from gateway.ledger.tables import acts, attempts, deliveries
-from gateway.message import utc_now
-from tests.conftest import Time
-from tests.house import House, dossier, status
+from tests.conftest import Run, Time
+from tests.house import House, dossier, rows, sound, status
 
-Run = Callable[..., Result]
 TIMEOUT = ("then", AskFirst("hết giờ chờ", code="timeout", answer="Nguyễn Văn Mẫu"))
-
-
-@pytest.fixture
-def run(house: House, time: Time, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("LIENTHONG_WHO", "lan")
-
-    def call(*arguments: str) -> Result:
-        told = CliRunner().invoke(root, [*arguments, "--home", str(house.gateway.config.home)])
-        time.at = max(time.at, utc_now())  # the command read the real clock
-        return told
-
-    return call
 
 
 def doubt(house: House, order: Any = TIMEOUT) -> int:
@@ -58,16 +41,6 @@ def listed(house: House) -> list[Any]:
 def small_house(make_house: Callable[[str], House], sqlite_url: str) -> House:
     """One for all examples: each takes a dossier of its own."""
     return make_house(sqlite_url)
-
-
-def rows(house: House, table: Any) -> list[Any]:
-    with house.gateway.ledger.read() as connection:
-        return list(connection.execute(select(table).order_by(*table.primary_key)))
-
-
-def sound(house: House) -> bool:
-    with house.gateway.ledger.read() as connection:
-        return conserve(connection) == []
 
 
 def test_the_list_tells_what_was_sent_and_when_the_next_question_comes(house: House, run: Run, time: Time) -> None:
