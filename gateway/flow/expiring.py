@@ -51,21 +51,25 @@ def expiring_certificates(config: Config, notices: NoticesFile) -> Iterator[Expi
 
 def _named(config: Config, notices: NoticesFile) -> Iterator[tuple[str, Iterable[str]]]:
     for name, row in config.partners.items():
-        yield name, [*_strings(row.settings), *row.soap.certificates]
-    yield OPERATOR, _strings(config.settings.rabbitmq.model_dump(include={"ca_file", "client_cert"}))
+        yield name, [*_files(row.settings), *row.soap.certificates]
+    yield OPERATOR, _files(config.settings.rabbitmq.model_dump(include={"ca_file", "client_cert"}))
     yield OPERATOR, [one.ca_file for one in notices.email if one.ca_file]
     yield OPERATOR, [one.ca_file for one in notices.webhook if one.ca_file]
 
 
-def _strings(value: Any) -> Iterator[str]:
-    """Every string in it that may name a file."""
+def _files(value: Any) -> Iterator[str]:
+    return (one for one in strings_in(value) if one.startswith("file:") or one.endswith(SUFFIXES))
+
+
+def strings_in(value: Any) -> Iterator[str]:
+    """Every string in settings, at any depth."""
     if isinstance(value, dict):
         for one in value.values():
-            yield from _strings(one)
+            yield from strings_in(one)
     elif isinstance(value, list):
         for one in value:
-            yield from _strings(one)
-    elif isinstance(value, str) and (value.startswith("file:") or value.endswith(SUFFIXES)):
+            yield from strings_in(one)
+    elif isinstance(value, str):
         yield value
 
 

@@ -14,7 +14,7 @@ from cryptography import x509
 from gateway.canonical.scalars import write_instant
 from gateway.config import resolve_secrets
 from gateway.errors import Misconfigured
-from gateway.flow.expiring import Expiring
+from gateway.flow.expiring import Expiring, strings_in
 from gateway.flow.gateway import Gateway
 from gateway.flow.signon import read_settings
 from gateway.flow.troubles import OPERATOR
@@ -68,12 +68,23 @@ def servers(gateway: Gateway) -> dict[str, str]:
     """Every server that the operator's files name by an https address, as ``host:port``, and whose it is."""
     found: dict[str, str] = {}
     for owner, settings in _named(gateway):
-        for address in _addresses(settings):
-            parts = urlsplit(address)
-            if parts.hostname:
-                host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-                found.setdefault(f"{host}:{parts.port or 443}", owner)
+        for text in strings_in(settings):
+            place = _place(text)
+            if place is not None:
+                found.setdefault(place, owner)
     return found
+
+
+def _place(text: str) -> str | None:
+    """``host:port`` of an https address; None for anything else: what is no address is refused where it is used."""
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port or 443
+    except ValueError:
+        return None
+    if parts.scheme != "https" or not host:
+        return None
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _named(gateway: Gateway) -> Iterator[tuple[str, Any]]:
@@ -85,17 +96,6 @@ def _named(gateway: Gateway) -> Iterator[tuple[str, Any]]:
             yield OPERATOR, read_settings(gateway)
         except Misconfigured:  # the sign-on itself says so, and does not work either
             return
-
-
-def _addresses(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        for one in value.values():
-            yield from _addresses(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from _addresses(one)
-    elif isinstance(value, str) and value.startswith("https://"):
-        yield value
 
 
 def _end_of(pem: bytes | None) -> datetime | None:

@@ -73,7 +73,9 @@ def today(time: Time) -> None:
 
 def name_server(house: House, address: str) -> None:
     rows = house.gateway.config.partners
-    rows["portal"] = rows["portal"].model_copy(update={"settings": {"url": address, "more": [{"login": address}]}})
+    rows["portal"] = rows["portal"].model_copy(
+        update={"settings": {"url": address, "more": [{"login": address}, "https://[", "https://:1"]}}
+    )
 
 
 def ending(house: House) -> list[str]:
