@@ -1,6 +1,7 @@
 """Lanes: leasing the most urgent ones, and writing down what became of their deliveries.
 
-A lease is fenced: every taking raises the lane's fence, and only the holder of the newest fence may settle.
+A lease is fenced: every taking raises the lane's fence, and only the holder of the newest fence may settle. A fence is the moment of its
+taking, so that it is never given twice: not even where a database that was lost had not yet told its successor of the first taking.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ _DUE = (
 _LEASE = Prepared(
     update(lanes)
     .where(lanes.c.destination == bindparam("b_destination"), lanes.c.dossier == bindparam("b_dossier"))
-    .values(fence=lanes.c.fence + 1, lease_until=bindparam("b_until"))
+    .values(fence=bindparam("b_fence"), lease_until=bindparam("b_until"))
 )
 _PROLONG = Prepared(
     update(lanes)
@@ -88,15 +89,19 @@ def take(
         return []
     heads = _heads(connection, destination, [row.dossier for row in due])
     until = now + timedelta(seconds=lease_seconds)
+    fences = {row.dossier: max(row.fence + 1, int(now.timestamp() * 1_000_000)) for row in due}
     _LEASE.run_many(
-        connection, [{"b_destination": destination, "b_dossier": row.dossier, "b_until": until} for row in due]
+        connection,
+        [
+            {"b_destination": destination, "b_dossier": dossier, "b_fence": fence, "b_until": until}
+            for dossier, fence in fences.items()
+        ],
     )
     crashed = [{"b_id": h.open_attempt, "b_now": now} for h in heads.values() if h.open_attempt is not None]
     if crashed:
         connection.execute(_CLOSE_CRASHED, crashed)
-    return _start(
-        connection, destination, [(row, heads[row.dossier]) for row in due if row.dossier in heads], worker, now
-    )
+    taken = [(row, fences[row.dossier], heads[row.dossier]) for row in due if row.dossier in heads]
+    return _start(connection, destination, taken, worker, now)
 
 
 _FIRST = (
@@ -125,21 +130,21 @@ def _heads(connection: Connection, destination: str, codes: Sequence[str]) -> di
 
 
 def _start(
-    connection: Connection, destination: str, taken: Sequence[tuple[Any, Any]], worker: str, now: datetime
+    connection: Connection, destination: str, taken: Sequence[tuple[Any, int, Any]], worker: str, now: datetime
 ) -> list[Lease]:
-    """Write an attempt for each lane and the delivery at its head."""
+    """Write an attempt for each lane, by its new fence, and the delivery at its head."""
     if not taken:
         return []
-    doubts = {head.id: head.state == "in_doubt" or head.open_attempt is not None for _, head in taken}
+    doubts = {head.id: head.state == "in_doubt" or head.open_attempt is not None for _, _, head in taken}
     rows = [
         {
             "delivery": head.id,
-            "fence": lane.fence + 1,
+            "fence": fence,
             "kind": "ask" if doubts[head.id] else "send",
             "worker": worker,
             "started_at": now,
         }
-        for lane, head in taken
+        for _, fence, head in taken
     ]
     opened = {row.delivery: int(row.id) for row in connection.execute(_OPEN_ATTEMPTS, rows)}
     _START.run_many(
@@ -157,11 +162,11 @@ def _start(
     )
     return [
         Lease(
-            destination, lane.dossier, lane.fence + 1, head.id, head.message_seq, opened[head.id], head.attempts + (not doubts[head.id]),
+            destination, lane.dossier, fence, head.id, head.message_seq, opened[head.id], head.attempts + (not doubts[head.id]),
             head.asks + doubts[head.id], doubts[head.id], json.loads(head.steps or "{}"),
             json.loads(head.edited) if head.edited else None, lane.delivered > 0,
         )
-        for lane, head in taken
+        for lane, fence, head in taken
     ]  # fmt: skip
 
 
