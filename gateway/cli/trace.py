@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,7 @@ def gather(ledger: Ledger, code: str, setup: Setup) -> dict[str, Any]:
                 [Fault("", "unknown-dossier", f"cổng không có hồ sơ {code}", f"the gateway knows no dossier {code}")]
             )
         gone = [mapping(d, "steps", "edited") for d in standing.deliveries_of(connection, code=code)]
+        gone_of = {seq: list(of) for seq, of in groupby(gone, lambda d: d["message_seq"])}
         history = histories(connection, [code]).get(code, [])
         material = believing.gather(connection, code)
         sources = [held.source for held in queries.held_of(connection, code)]
@@ -86,7 +88,7 @@ def gather(ledger: Ledger, code: str, setup: Setup) -> dict[str, Any]:
                 {
                     **mapping(m),
                     "status": statuses.get(m.seq),
-                    "deliveries": [d for d in gone if d["message_seq"] == m.seq],
+                    "deliveries": gone_of.get(m.seq, []),
                 }
                 for m in told
             ],

@@ -11,10 +11,12 @@ from gateway.config import StatusRow
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a dossier stands: its status, and the event time of what put it there."""
+    """Where a dossier stands: its status, and the event time of what put it there. `overtook`: that was a reopening, and what it took up
+    again has not come yet."""
 
     status: int
     since: datetime
+    overtook: bool = False
 
 
 def judge(
@@ -23,7 +25,8 @@ def judge(
     """None when the event moves the dossier; otherwise the reason for holding it.
 
     Reasons are stable words: ``not-first``, ``terminal``, ``late``, ``not-lawful``. `now` is None for a dossier not seen before.
-    Of one instant the event of the lower rank came first, whichever arrived first; of one rank, arrival decides.
+    Of one instant the event of the lower rank came first, whichever arrived first; of one rank, and where it may follow lawfully too, arrival
+    decides.
     """
     if now is None:
         return None if table[status].first else "not-first"
@@ -31,11 +34,13 @@ def judge(
     if here.terminal:
         return "terminal"
     reopening = reopens and status in here.reopens
-    if event_time < now.since or (event_time == now.since and table[status].rank < here.rank and not reopening):
+    lawful = status in here.moves or reopening
+    came_first = (table[status].rank < here.rank and not lawful) or (
+        now.overtook and now.status in table[status].reopens
+    )
+    if event_time < now.since or (event_time == now.since and came_first):
         return "late"
-    if status in here.moves or reopening:
-        return None
-    return "not-lawful"
+    return None if lawful else "not-lawful"
 
 
 HELD = {

@@ -63,8 +63,8 @@ def read_axes(material: Material, status: int, sides: Sequence[Side], table: Map
 def count_money(told: Iterable[Told]) -> Money:
     """What is owed and what was paid, from messages in any order. They count by their own time; of one instant a fee comes before its payment.
 
-    A payment pays a fee as it stood then: one that is raised afterwards is owed again. That a later submission still calls a paid fee unpaid
-    takes no payment back.
+    A payment pays a fee as it stood then, or as it is first told afterwards: one that is raised later is owed again. That a later submission
+    still calls a paid fee unpaid takes no payment back.
     """
     fees: dict[str, Mapping[str, Any]] = {}
     settled: dict[str, int | None] = {}
@@ -72,7 +72,9 @@ def count_money(told: Iterable[Told]) -> Money:
     for one in sorted(told, key=lambda one: (one.at, _RANK.get(one.type, 0), one.id)):
         if one.type in _RANK and (one.type == "PaymentPaid" or one.body.get("fees")):
             last = one
-            fees |= {fee["code"]: fee for fee in one.body.get("fees", ())}
+            told_now = {fee["code"]: fee for fee in one.body.get("fees", ())}
+            fees |= told_now
+            settled |= {code: fee["amount"] for code, fee in told_now.items() if settled.get(code, 0) is None}
             settled |= {code: fees[code]["amount"] if code in fees else None for code in one.body.get("fee_codes", ())}
     paid = sum(fee["amount"] for fee in fees.values() if _is_paid(fee, settled))
     owed = sum(fee["amount"] for fee in fees.values() if not _is_paid(fee, settled))
@@ -84,10 +86,10 @@ _RANK = {"DossierSubmitted": 1, "PaymentRequested": 2, "PaymentPaid": 3}
 
 
 def _is_paid(fee: Mapping[str, Any], settled: Mapping[str, int | None]) -> bool:
-    """`settled`: the amounts that payments paid; None where the payment came before anybody told of the fee."""
+    """`settled`: the amounts that payments paid; None where nobody has told of the fee yet."""
     if fee["paid"] != "unpaid":
         return True
-    return fee["code"] in settled and settled[fee["code"]] in (None, fee["amount"])
+    return bool(settled.get(fee["code"]) == fee["amount"])
 
 
 def compare(material: Material, sides: Sequence[Side]) -> dict[str, Step]:

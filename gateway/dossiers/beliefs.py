@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.config import Config
-from gateway.dossiers.postal import TAKEN, facts_of, follow, parcels
-from gateway.ledger.believing import Material, Told, sub_status
+from gateway.dossiers.postal import DISCARDED, TAKEN, facts_of, follow, given_up, parcels
+from gateway.ledger.believing import Material, sub_status
+from gateway.ledger.tables import OPEN
 
 HOW = {
     "said": ("tự nói", "said it"),
@@ -79,7 +80,7 @@ def _posts(material: Material, config: Config, now: datetime) -> Iterator[Side]:
     """What each post believes of each order: what it said or took, beside what is on record."""
     facts, record = facts_of(material), {one.order: one.state for one in parcels(material, config.postal)}
     of = {one.id: one.body["order"] for one in material.told if one.type in ("PostalOrdered", "PostalCancelled")}
-    told = {(row.destination, of[row.message]) for row in material.sent if row.message in of}
+    told = {(row.destination, of[row.message]) for row in material.sent if row.message in of and row.state != DISCARDED}
     said = {(fact.system, fact.order) for found in facts.values() for fact in found if fact.system is not None}
     for system, order in sorted(told | said):
         parcel = follow(config.postal, [fact for fact in facts[order] if fact.system == system])
@@ -95,27 +96,25 @@ def _posts(material: Material, config: Config, now: datetime) -> Iterator[Side]:
 def _citizens(material: Material, config: Config, now: datetime) -> Iterator[Side]:
     """What the applicant and the delegate were told last. They agree when no newer notice is still to reach them."""
     took = {row.message: row for row in material.sent if row.state == TAKEN}
-    to = {row.message: row.destination for row in material.sent}
+    to = {row.message: row.destination for row in sorted(material.sent, key=lambda row: row.state in OPEN)}
+    still, gone = {row.message for row in material.sent if row.state in OPEN}, given_up(material)
     for system in CITIZENS:
-        notices = [one for one in material.told if f"citizen:{one.body.get('to')}" == system and one.id in to]
+        notices = [
+            one for one in material.told if f"citizen:{one.body.get('to')}" == system and one.id in to.keys() - gone
+        ]
         told = [one for one in notices if one.id in took]
         if not notices:
             continue
+        newest = max(notices, key=lambda one: (one.at, one.id))
         if told:
             last = max(told, key=lambda one: (took[one.id].ended_at, one.id))
-            newest = max(notices, key=_told_at)
             side = Side(
-                system, None, None, took[last.id].ended_at, "accepted", last.id, None, last.body["template"], None, agrees=newest.id in took
+                system, None, None, took[last.id].ended_at, "accepted", last.id, None, last.body["template"], None, agrees=newest.id not in still
             )  # fmt: skip
         else:
             side = Side(system, None, None, None, "untold", None, None, None, None, agrees=False)
-        sender = to[max(notices, key=_told_at).id]
-        step = next(_steps(replace(side, system=sender), material, False, config, now), None)
+        step = next(_steps(replace(side, system=to[newest.id]), material, False, config, now), None)
         yield replace(side, next=None if side.agrees else step)
-
-
-def _told_at(notice: Told) -> tuple[datetime, str]:
-    return notice.at, notice.id
 
 
 def agree(sides: Sequence[Side]) -> bool:

@@ -101,14 +101,14 @@ def _moments(view: View) -> dict[str, list[datetime]]:
     was done, or when it was returned."""
     dossier, newest, first = view["dossier"], view["moments"], view["first_moments"]
     deadlines, status = dossier.get("deadlines", {}), view["current_status"]
-    over = (str(DONE) if str(DONE) in newest else str(RETURNED)) if status in (DONE, RETURNED) else ""
-    ends = {over, str(status)} if status in (DONE, RETURNED, *CLOSED) else set()
+    ended = newest.get(str(DONE)) or newest.get(str(RETURNED)) if status in (DONE, RETURNED) else None
+    closed = newest.get(str(status)) if status in CLOSED else None
     told = {
         "submitted_at": [dossier["submitted_at"]],
         "received_at": [deadlines.get("received_at"), first.get("2")],
         "due_at": [deadlines.get("due_at")],
         "said_at": [view["message"]["event_time"]],
-        "ended_at": [newest.get(code) for code in ends],
+        "ended_at": [ended, closed],
         "refused_at": [newest.get("3") if status == 3 else None],
         "returned_at": [newest.get(str(RETURNED)) if status == RETURNED else None],
     }

@@ -1,15 +1,27 @@
-"""Families of procedures held against the code list: each names procedures that exist, and no dossier is in two."""
+"""Families of procedures: of which reception a dossier is; and held against the code list, each names procedures that exist, no dossier is in
+two."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from fnmatch import fnmatchcase
 from itertools import combinations
+from typing import Any
 
+from gateway.canonical.scalars import HANOI
 from gateway.codes.lists import Row, key_of
 from gateway.config import Family
 from gateway.errors import Misconfigured
+from gateway.ledger.lives import RECEIVED
+
+
+def received_on(submitted: Mapping[str, Any], moves: Iterable[tuple[int, datetime]]) -> date:
+    """The day, in Vietnam, whose moves the dossier keeps: of its reception, as its newest submission or else its first 2 tells it; of its
+    submission before that. `moves`: its statuses with their event times, in their order."""
+    told = submitted.get("deadlines", {}).get("received_at")
+    found = datetime.fromisoformat(told) if told else next((when for status, when in moves if status == RECEIVED), None)
+    return (found or datetime.fromisoformat(submitted["submitted_at"])).astimezone(HANOI).date()
 
 
 def check_families(families: Sequence[Family], procedures: Sequence[Row]) -> None:

@@ -11,6 +11,7 @@ from gateway.config import PostalRow
 from gateway.ledger.believing import Material, Told
 
 TAKEN = "delivered"  # the state of a delivery that its destination has
+DISCARDED = "cancelled"  # the state of one that a person gave up
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +85,21 @@ def parcels(material: Material, table: Mapping[str, PostalRow]) -> list[Parcel]:
 
 
 def facts_of(material: Material) -> Mapping[str, list[PostalFact]]:
-    """By order. A cancellation is one from when the post took it: until then it is a wish."""
-    took = defaultdict(list)
+    """By order. A cancellation is one from when the post took it: until then it is a wish. What a person gave up happened to nothing."""
+    took, gone = defaultdict(list), given_up(material)
     for row in material.sent:
         if row.state == TAKEN:
             took[row.message].append(row)
     facts: dict[str, list[PostalFact]] = defaultdict(list)
     for one in material.told:
-        if one.type in ("PostalOrdered", "PostalCancelled", "PostalEvent"):
+        if one.type in ("PostalOrdered", "PostalCancelled", "PostalEvent") and one.id not in gone:
             facts[one.body["order"]] += _read(one, {row.destination: row.ended_at for row in took[one.id]})
     return facts
+
+
+def given_up(material: Material) -> set[str]:
+    """Messages that will reach none of those they were for: a person discarded every delivery."""
+    return {row.message for row in material.sent} - {row.message for row in material.sent if row.state != DISCARDED}
 
 
 def _read(one: Told, took: Mapping[str, datetime]) -> Iterator[PostalFact]:

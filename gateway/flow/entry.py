@@ -7,9 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from gateway.config import Route
+from gateway.config import Route, StatusRow
 from gateway.dossiers.agreement import CHECKS, disagreements
 from gateway.dossiers.algebra import Standing, judge
+from gateway.dossiers.families import received_on
 from gateway.dossiers.view import build_view
 from gateway.errors import Conflicting, Fault, NotFound, Refused, Taken
 from gateway.flow.letter import Letter
@@ -123,17 +124,31 @@ class Entry:
         held = None
         dossier = ledger_facts.body_of(self.connection, row.newest)
         if letter.said.type == "StatusChanged":
-            facts = Facts(letter.body, self.partner.id, dossier, self.gateway.codes)
-            held = judge(
-                self.config.lawful(facts.procedure, facts.received_on),
-                Standing(row.status, row.status_time),
-                letter.body["status"],
-                letter.said.event_time,
-                reopens=letter.body["reopens"],
-            )
+            table = self._lawful(row.code, dossier)
+            standing = Standing(row.status, row.status_time, self._overtook(row, table))
+            held = judge(table, standing, letter.body["status"], letter.said.event_time, reopens=letter.body["reopens"])
         elif letter.said.type in CHECKS:
             held = self._contradicted()
         return self._routed(row, dossier, held)
+
+    def _lawful(self, code: str, dossier: Mapping[str, Any]) -> Mapping[int, StatusRow]:
+        """The table of moves for this dossier. Its own are looked at only where its day may matter."""
+        families = [family for family, _ in self.config.families]
+        dated = any(family.from_ or family.until for family in families)
+        moves = ledger_facts.moves_of(self.connection, code) if dated else []
+        facts = Facts(self.letter.body, self.partner.id, dossier, self.gateway.codes)
+        return self.config.lawful(facts.procedure, received_on(dossier, moves))
+
+    def _overtook(self, row: Any, table: Mapping[int, StatusRow]) -> bool:
+        """Does the dossier stand where a reopening of this very instant put it, without having been done before?"""
+        if (
+            self.letter.said.event_time != row.status_time
+            or row.status not in table[self.letter.body["status"]].reopens
+        ):
+            return False
+        before = [status for status, _ in ledger_facts.moves_of(self.connection, row.code)][-2:-1]
+        reopened = any(row.status in table[status].reopens for status in before)
+        return not reopened and bool(ledger_facts.body_of(self.connection, row.status_seq).get("reopens"))
 
     def _contradicted(self) -> str | None:
         faults = disagreements(self.letter.body, self._history(NEWEST))
@@ -259,14 +274,17 @@ class Entry:
                 ledger.note_beliefs(connection, [_belief(message, self.now)])
 
     def _said_after(self, message: Message, row: Any) -> bool:
-        """Has its sender said already what came after it, by rank, at the same instant?"""
+        """Has its sender said already what came after it at the same instant?"""
         if message.held is None or row is None or message.event_time != row.status_time:
             return False
         rank = {code: status.rank for code, status in self.config.statuses.items()}
+        later = {code for code in rank if rank[code] > rank[message.body["status"]]}
+        if message.held == "late":
+            later.add(row.status)
         return any(
-            one.system == message.source and one.since == message.event_time and rank[one.status] > rank[message.body["status"]]
+            one.system == message.source and one.since == message.event_time and one.status in later
             for one in beliefs_of(self.connection, message.dossier)
-        )  # fmt: skip
+        )
 
     def _found(self, message: Message, due: datetime | None) -> None:
         body = message.body

@@ -34,10 +34,14 @@ log = structlog.get_logger("minutes")
 COLUMNS = (
     "number", "dossier", "kind", "kind_vi", "told", "theirs", "state", "found_at", "ended_at", "seen", "rounds", "messages",
 )  # fmt: skip
+NIGHT = timedelta(hours=12)  # the night that closes a day ends at noon
 
 
 class Night:
-    """A partner's rounds, by day and by night: after the night's round the minutes of the day before are written."""
+    """A partner's rounds, by day and by night: after the night's round the minutes of the day before are written, and at noon at the latest.
+
+    What a dossier answers later takes the place of what it answered then, so minutes that wait for longer would leave it out.
+    """
 
     def __init__(self, gateway: Gateway, partner: str) -> None:
         self.gateway, self.partner = gateway, partner
@@ -47,28 +51,37 @@ class Night:
 
     def step(self) -> int:
         """As `Reconciler.step`."""
-        now, rules = self.gateway.now(), self.reconciler.rules
-        if self._begun is None and is_due(rules.at, self._last(), now):
+        now, last = self.gateway.now(), self._last()
+        try:
+            if _day(last) < _day(now - NIGHT):
+                self._close_days(now - NIGHT)
+            self._begin(now, last)
+        finally:  # minutes that cannot be written keep no question from being put
+            count = self.reconciler.step()
+        if self._begun is not None and not self.reconciler.night:
+            self._close_days(self._begun)
+            self._begun = None
+        return count
+
+    def _begin(self, now: datetime, last: datetime) -> None:
+        """The night's round, or the days just now, if their time has come."""
+        rules = self.reconciler.rules
+        if self._begun is None and is_due(rules.at, last, now):
             self._begun = now
             self.reconciler.begin_night(now - timedelta(days=rules.days))
             self._compare_days(_day(now) - timedelta(days=1), rules.days)
         elif now >= self._days_at:
             self._days_at = ledger.later(now, rules.every_seconds)
             self._compare_days(_day(now), 1, rules.sure)
-        count = self.reconciler.step()
-        if self._begun is not None and not self.reconciler.night:
-            self._close_days(self._begun)
-            self._begun = None
-        return count
 
-    def _close_days(self, begun: datetime) -> None:
+    def _close_days(self, until: datetime) -> None:
         """The minutes of every day that has ended since the last ones: a night's round may take longer than a day, and a gateway may be off."""
         day = _day(self._last())
-        while day < _day(begun):
+        while day < _day(until):
             file = write_minutes(self.gateway, self.partner, day)
             log.info("minutes_written", partner=self.partner, file=str(file))
             day += timedelta(days=1)
-        self._note(begun)
+        self._note(max(until, self._last()))
 
     def _compare_days(self, until: date, days: int, sure: int = 1) -> None:
         if not can_count(self.reconciler):
@@ -106,7 +119,7 @@ def folder_of(gateway: Gateway, partner: str) -> Path:
 def gather(gateway: Gateway, partner: str, day: date) -> dict[str, Any]:
     """The minutes of one day, Vietnam's, and of the night that closes it (until noon), as they are known now."""
     begin = datetime(day.year, day.month, day.day, tzinfo=HANOI)
-    end = begin + timedelta(hours=36)
+    end = begin + timedelta(days=1) + NIGHT
     with gateway.ledger.read() as connection:
         found = ledger.answered(connection, partner, begin, end)
         rows = ledger.differences_between(connection, partner, begin, end)

@@ -11,6 +11,7 @@ from gateway.ledger.facts import lead
 from gateway.ledger.messages import insert_for
 from gateway.ledger.tables import leaders, paces
 
+SET_BACK = 5.0  # seconds: a pace from so far ahead was written before the clock was set back
 BURST = 0.2  # seconds' worth of lanes that may be saved up: in any second at most 1.2 times the rate goes out
 
 _LEVEL = select(paces.c.level, paces.c.at).where(paces.c.destination == bindparam("destination")).with_for_update()
@@ -28,8 +29,10 @@ def allowance(
         first = insert_for(connection)(paces).values(destination=destination, level=most, at=now)
         connection.execute(first.on_conflict_do_nothing())
         row = connection.execute(_LEVEL, {"destination": destination}).one()
-    since: float = max(0.0, (now - row.at).total_seconds())
-    return min(most, float(row.level) + rate * since)
+    since: float = (now - row.at).total_seconds()
+    if since < -SET_BACK:  # nobody waits until the clock is there again
+        return min(most, max(1.0, float(row.level)))
+    return min(most, float(row.level) + rate * max(0.0, since))
 
 
 def spend(connection: Connection, destination: str, level: float, taken: int, now: datetime) -> None:

@@ -4,13 +4,18 @@ the processes of all hosts agree."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from uuid import uuid4
 
+import structlog
+
 from gateway.ledger import paces
+from gateway.ledger.opening import LedgerAway
 from gateway.web.here import caller, gateway
 from gateway.web.problems import Busy
+
+log = structlog.get_logger("figures")
 
 AT_ONCE = 2
 RATE, SAVED = 0.2, 10.0  # questions a second; and how many a caller that was silent may put at once
@@ -38,8 +43,16 @@ def costly() -> Iterator[None]:
     try:
         yield
     finally:
-        with here.ledger.write() as connection:
+        _leave(name, owner, seats)
+
+
+def _leave(name: str, owner: str, seats: Sequence[int]) -> None:
+    """A ledger that is just away takes no answer back that was read: the place is free again by itself."""
+    try:
+        with gateway().ledger.write() as connection:
             paces.leave_seats(connection, name, owner, seats)
+    except LedgerAway as away:
+        log.warning("place_kept", place=name, seconds=SECONDS, error=str(away))
 
 
 def _busy(seconds: int, detail: str, detail_en: str) -> Busy:

@@ -9,8 +9,7 @@ from gateway.dossiers.statistics import Tally
 from gateway.ledger.queries import Reader
 from gateway.ledger.tables import dossiers
 from tests.conftest import Time
-from tests.house import House, dossier, status
-from tests.unit.test_release import rows
+from tests.house import House, dossier, rows, status
 from tests.unit.test_statistics import ask, at, tell
 
 JUSTICE, TRADE = "000.00.01.H99", "000.00.02.H99"

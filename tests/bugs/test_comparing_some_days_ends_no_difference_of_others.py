@@ -15,8 +15,7 @@ from gateway.ledger import reconciling
 from gateway.ledger.tables import differences
 from gateway.ports import DayCount, Standing
 from tests.conftest import Time
-from tests.house import House, Notebook, dossier, status
-from tests.unit.test_release import rows
+from tests.house import House, Notebook, dossier, rows, status
 
 CODE, OTHER = dossier()["dossier"], "000.00.01.H99-260105-0099"
 DAY, LATER = date(2026, 1, 5), date(2026, 1, 20)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from gateway.flow.release import Release
-from tests.house import House, dossier
+from tests.house import House, dossier, sound
 from tests.unit.test_agreement import FEE, paid, provided, say
-from tests.unit.test_release import sound, waiting
+from tests.unit.test_release import waiting
 
 OFFICER = {"name": "Trần Thị Ví Dụ"}
 ASKED = say("SupplementRequested", "s", request="BS-1", content="Thiếu bản sao", officer=OFFICER)

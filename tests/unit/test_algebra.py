@@ -70,7 +70,8 @@ def test_every_status_can_be_reached_from_the_first_ones() -> None:
 @pytest.mark.parametrize(
     ("here", "status", "reopens", "held"),
     [
-        (5, 2, False, "late"),  # received and asked for more at one instant: the asking came last
+        (4, 2, False, "late"),  # received and in process at one instant: the reception came first
+        (5, 2, False, None),  # it may follow, too: as they arrived
         (8, 4, False, None),  # of one rank: as they arrived
         (4, 5, False, None),
         (4, 9, False, None),

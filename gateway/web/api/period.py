@@ -54,10 +54,10 @@ def read_period(by: Sequence[str], most: int) -> Period:
 def _day(given: Mapping[str, str], name: str, faults: list[Fault]) -> date | None:
     text = given.get(name, "")
     try:
-        day = date.fromisoformat(text) if len(text) == 10 else None
+        day = date.fromisoformat(text)
     except ValueError:
         day = None
-    if day is None or not 1990 <= day.year <= 2100:
+    if day is None or day.isoformat() != text or not 1990 <= day.year <= 2100:
         words = (
             f"{name} phải là ngày như 2026-01-31, từ 1990 đến 2100",
             f"{name} must be a day such as 2026-01-31, 1990 to 2100",
