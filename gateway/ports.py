@@ -28,6 +28,10 @@ class Found(StrEnum):
     UNKNOWN = "unknown"
 
 
+NOTHING = "nothing-to-send"
+"""A receipt's code where nothing of the message was for the partner: it was told nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """The partner's answer to a delivery that ended well. `reference` is the partner's own id for it, if it gave one."""
@@ -118,7 +122,8 @@ class Heal:
     """What a partner's protocol has for mending, by the names of its documents.
 
     `status`: those that set a dossier as it stands, and may be repeated. `step`: those that add one step to its history, once. `anew`: the
-    first may found a dossier that the partner does not have. Where both are empty, only a person can mend anything.
+    first may found a dossier that the partner does not have; without it what is lacking founds it, message by message. Where both are empty,
+    only a person can mend anything.
     """
 
     status: Sequence[str] = ()
@@ -132,7 +137,8 @@ class Standing:
 
     `theirs` is its own word for the status and `statuses` are those of ours that it may mean: none where no table knows the word, None where
     the partner tells no status of ours at all. `since`, if it says so. `lacking` are the keys of the parcels that left no trace there; None
-    where it shows no traces. `answer` is an excerpt, kept as the evidence.
+    where it shows no traces. Of a dossier that is not there: those to be told again, the fewest. `works`: the partner works on dossiers and
+    says itself where they move to; one further on than it was told is no difference. `answer` is an excerpt, kept as the evidence.
     """
 
     there: bool
@@ -141,16 +147,17 @@ class Standing:
     since: datetime | None = None
     lacking: Sequence[str] | None = None
     heal: Heal = Heal()
+    works: bool = False
     answer: str = ""
 
 
 class Telling(Outbound, Protocol):
     """An outbound whose partner can be asked how a dossier stands."""
 
-    def state(self, told: Sequence[Parcel]) -> Standing:
-        """How the dossier stands of which the partner took `told`, oldest first, never empty. Changes nothing there.
+    def state(self, told: Sequence[Parcel]) -> Standing | None:
+        """How the dossier stands of which the partner took `told`, oldest first, never empty; None where nothing can be asked about these.
 
-        Raises a `DeliveryError` when the question failed: then nothing is known.
+        Changes nothing there. Raises a `DeliveryError` when the question failed: then nothing is known.
         """
 
 

@@ -28,6 +28,7 @@ OPEN_TO_CONNECTORS = {
     "http",
     "inline",
     "mailbox",
+    "meanings",
     "message",
     "outcomes",
     "partnerjson",

@@ -23,11 +23,12 @@ def _settings(partner: Partner) -> Settings:
 
 def outbound(partner: Partner) -> Outbound:
     from connectors.edxml.client import Client
-    from connectors.edxml.outbound import Documents
+    from connectors.edxml.outbound import Documents, ListedDocuments
     from gateway.outcomes import Outcomes
 
     settings = _settings(partner)
-    return Documents(settings, Client(settings, Outcomes.load(FOLDER / "outcomes.toml")), partner.folder)
+    kind = ListedDocuments if settings.vxp is not None else Documents  # a province's own trunk cannot be asked
+    return kind(settings, Client(settings, Outcomes.load(FOLDER / "outcomes.toml")), partner.folder)
 
 
 def poller(partner: Partner, desk: Desk) -> Poller:

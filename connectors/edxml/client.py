@@ -47,10 +47,16 @@ class Client:
         """Does the trunk have a document of ours with this DocumentId? None: it cannot tell."""
         if not self._transport.tells_sent:
             return None
-        rows = self._rows("list", self._transport.sent)
-        if any(row.get("documentId") == document_id for row in rows):
+        sent, whole = self.sent()
+        if document_id in sent:
             return True
-        return False if all(row.get("documentId") for row in rows) else None
+        return False if whole else None
+
+    def sent(self) -> tuple[set[str], bool]:
+        """The DocumentIds in the trunk's list of what we sent, and whether that names every document. Only of a trunk that tells."""
+        rows = self._rows("list", self._transport.sent)
+        named = {str(row["documentId"]) for row in rows if row.get("documentId")}
+        return named, all(row.get("documentId") for row in rows)
 
     def fetch(self, number: str) -> bytes:
         """The document, as its sender wrote it. A JSON object is never one, whatever it speaks of: the trunk says something of its own."""

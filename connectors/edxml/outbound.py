@@ -11,10 +11,11 @@ from connectors.edxml.envelope import write_document
 from connectors.edxml.settings import Settings
 from connectors.edxml.signature import Signer
 from gateway.errors import DeliveryError, Rejected
-from gateway.ports import Found, Health, Parcel, Receipt
+from gateway.ports import Found, Heal, Health, Parcel, Receipt, Standing
 from gateway.xml import write_xml
 
 _NOTHING = Receipt("nothing-to-send", "Ánh xạ không có gì gửi lên trục văn bản · nothing for the document trunk")
+_AGAIN = Heal(step=("document",))
 
 
 class Documents:
@@ -106,6 +107,22 @@ class Documents:
                 code="file-too-large",
             )
         return {"AttachmentName": file["AttachmentName"], "ContentType": file["ContentType"], "content": content}
+
+
+class ListedDocuments(Documents):
+    """Over a trunk that lists what was sent."""
+
+    def state(self, told: Sequence[Parcel]) -> Standing | None:
+        """Ask what was sent, by DocumentId. That tells of documents, neither of recalls nor of a status."""
+        wanted = [(parcel.key, _wanted(parcel)) for parcel in told]
+        took = {key: self._own_id(one[1]["MessageHeader"]) for key, one in wanted if one and one[0] == "edoc"}
+        if not took:
+            return None
+        sent, whole = self._client.sent()
+        lacking = [key for key, name in took.items() if name not in sent]
+        if lacking and not whole:
+            return None
+        return Standing(len(lacking) < len(took), lacking=lacking, heal=_AGAIN, works=True)
 
 
 def _wanted(parcel: Parcel) -> tuple[str, Mapping[str, Any]] | None:

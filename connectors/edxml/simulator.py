@@ -42,7 +42,8 @@ class EdxmlTwin(Twin):
     """`settings`: system_id, secret, organ (ours, registered), agencies (receivers it knows), token_life in seconds.
 
     Acts: ``{"status": {"dossier", "code", "at"?, "words"?}}`` puts a status message about a dossier of ours into our mailbox,
-    ``{"answer": {"dossier", "type", "file"?}}`` an official document in answer to it, ``{"raw": {"kind", "xml"}}`` any bytes (base64).
+    ``{"answer": {"dossier", "type", "file"?}}`` an official document in answer to it, ``{"raw": {"kind", "xml"}}`` any bytes (base64),
+    ``{"forget": documentId}`` loses a document that we sent.
     """
 
     name = "edxml"
@@ -189,6 +190,9 @@ class EdxmlTwin(Twin):
                 return self._deliver("edoc", answer_document(self._organ, **{**self._handler(said), **said}))
             case {"raw": {"kind": str(kind), "xml": str(xml)}}:
                 return self._deliver(kind, b64decode(xml))
+            case {"forget": str(name)}:
+                self._sent = [row for row in self._sent if row["documentId"] != name]
+                return len(self._sent)
             case {"expire": True}:
                 return self.expire()
         return super().act(order)

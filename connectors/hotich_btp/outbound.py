@@ -6,14 +6,18 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from connectors.hotich_btp import FOLDER
 from connectors.hotich_btp.client import Client
 from gateway.errors import DeliveryError
-from gateway.ports import Found, Health, Parcel, Receipt
+from gateway.meanings import read_meanings
+from gateway.ports import Found, Heal, Health, Parcel, Receipt, Standing
 
 MARK = "lt:"  # what of the facts is not the form's own
 _FILE = "duLieuTepDinhKem"  # comes from the mapping as the file's sha256
 _WAITS_FOR_PAPERS = "2"
 _NOBODY = "000.00.00.H00-000101-0000"  # no dossier has this code
+_MEANINGS = read_meanings(FOLDER)
+_AGAIN = Heal(step=("registration",))  # it takes one only of a dossier that it does not have, or that waits for papers
 
 
 class Register:
@@ -41,6 +45,20 @@ class Register:
                 waits = parcel.known_there and str(row.get("trangThai")) == _WAITS_FOR_PAPERS
                 return Found.ABSENT if waits else Found.ARRIVED
         return Found.ABSENT
+
+    def state(self, told: Sequence[Parcel]) -> Standing | None:
+        """Ask LayKetQua. Of a dossier that it does not have the last registration goes again: that one has all the papers."""
+        took = [parcel for parcel in told if parcel.documents.get("registration") is not None]
+        if not took:
+            return None
+        registration = took[-1].documents["registration"]
+        code = registration["maHoSoMCDT"]
+        for row in self._client.results([code], registration["module"]):
+            if row.get("maHoSoMCDT") == code:
+                word = str(row.get("trangThai"))
+                words = f"{code}: trangThai {word}"  # not the row: it holds a person's certificate
+                return Standing(True, word, _MEANINGS.get(word, ()), lacking=(), heal=_AGAIN, works=True, answer=words)
+        return Standing(False, lacking=(took[-1].key,), heal=_AGAIN, works=True)
 
     def check(self) -> Sequence[Health]:
         """A token, and a question about no dossier. Registers nothing."""

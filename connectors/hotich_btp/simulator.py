@@ -54,7 +54,7 @@ class RegisterTwin(Twin):
 
     `settings`: client_id, client_secret, ma_tinh (invented ones by default), token_life in seconds. Acts:
     ``{"move": {"code", "to": "2" | "3" | "4" | "6", "errors"?, "until"?, "number"?}}``, ``{"raw": {"code", "row"}}`` (an answer of any
-    shape), ``{"expire": true}``.
+    shape), ``{"forget": code}`` (a dossier lost with all that came of it), ``{"expire": true}``.
     """
 
     name = "hotich_btp"
@@ -131,6 +131,9 @@ class RegisterTwin(Twin):
             case {"raw": {"code": str(code), "row": dict(row)}} if code in self._rows:
                 self._rows[code] = {**self._rows[code], **row}
                 return code
+            case {"forget": str(code)} if code in self._rows:
+                self._registrations = [one for one in self._registrations if one["maHoSoMCDT"] != code]
+                return self._rows.pop(code)
             case {"expire": True}:
                 return self.expire()
         return super().act(order)

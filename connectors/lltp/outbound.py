@@ -6,14 +6,18 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from connectors.lltp import FOLDER
 from connectors.lltp.client import MinistryClient, VneidClient
 from connectors.lltp.files import fetched
 from gateway.errors import DeliveryError
-from gateway.ports import Found, Health, Parcel, Receipt
+from gateway.meanings import read_meanings
+from gateway.ports import Found, Heal, Health, Parcel, Receipt, Standing
 
 _NOTHING = Receipt("nothing-to-send", "Không phải việc lý lịch tư pháp · nothing about a criminal record")
 _NOBODY = "000.00.00.H00-000101-0000"  # no dossier has this code
 _WAITS_FOR_PAPERS = "5"
+_MEANINGS = read_meanings(FOLDER)
+_AGAIN = Heal(step=("lltp",))  # it takes a dossier only that it does not have, or that waits for papers
 
 
 class Vneid:
@@ -61,6 +65,19 @@ class Ministry:
         if row is None or (parcel.known_there and str(row["trangThaiXuLy"]) == _WAITS_FOR_PAPERS):
             return Found.ABSENT
         return Found.ARRIVED
+
+    def state(self, told: Sequence[Parcel]) -> Standing | None:
+        """Ask how it stands. A dossier that it does not have goes again as it was handed in last: that one has all the papers."""
+        took = [parcel for parcel in told if parcel.documents.get("lltp") is not None]
+        if not took:
+            return None
+        code = took[-1].documents["lltp"]["maHoSoMCDT"]
+        row = self._client.standing(code)
+        if row is None:
+            return Standing(False, lacking=(took[-1].key,), heal=_AGAIN, works=True)
+        word = str(row["trangThaiXuLy"])
+        words = f"{code}: trangThaiXuLy {word}"  # not the row: it holds a person's slip
+        return Standing(True, word, _MEANINGS.get(word, ()), lacking=(), heal=_AGAIN, works=True, answer=words)
 
     def check(self) -> Sequence[Health]:
         """A question about no dossier. Hands in nothing."""

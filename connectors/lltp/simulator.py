@@ -60,7 +60,7 @@ class LltpTwin(Twin):
     """Addresses: POST /vneid/result, POST /ministry/register, POST /ministry/standing, GET /one-stop/code.
 
     `settings`: auth_key, ma_tinh, key (of VNeID; none by default), code (the first dossier code given out). Acts:
-    ``{"move": {"code", "to", "number"?, "day"?, "reason"?}}``, ``{"raw": {"code", "row"}}``,
+    ``{"move": {"code", "to", "number"?, "day"?, "reason"?}}``, ``{"raw": {"code", "row"}}``, ``{"forget": code}`` (at the Ministry),
     ``{"send": {"url", "key", "body"}}`` (VNeID hands a dossier in at our hook), ``{"ask": {"url", "key"}}`` (it asks for a code).
     """
 
@@ -136,6 +136,9 @@ class LltpTwin(Twin):
             case {"raw": {"code": str(code), "row": dict(row)}} if code in self._rows:
                 self._rows[code] = {**self._rows[code], **row}
                 return code
+            case {"forget": str(code)} if code in self._rows:
+                self._dossiers = [one for one in self._dossiers if one["maHoSoMCDT"] != code]
+                return self._rows.pop(code)
             case {"send": {"url": str(url), "key": str(key), "body": body}}:
                 headers = {"Authorization": f"Bearer {key}"}
                 return Http(base_url=url).call("POST", "", json=body, headers=headers).json()

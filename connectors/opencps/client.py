@@ -117,6 +117,8 @@ class Client:
 
     def _settle(self, call: str, reply: Reply, *, again: bool = False) -> Verdict:
         answer = read_object(reply)
+        if answer is None and reply.status == 404 and not reply.body.strip():
+            answer = {}  # its own 404 may have no body; a page is some proxy's
         words = [(answer or {}).get(name) for name in ("message", "description")]
         return self._outcomes.settle(
             call,

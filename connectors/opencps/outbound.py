@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from connectors.opencps import FOLDER
 from connectors.opencps.client import Client, mark_of, reference_of
 from connectors.opencps.settings import Settings
 from connectors.opencps.times import write_time
 from gateway.errors import DeliveryError, Rejected, Unclassified
-from gateway.ports import Found, Health, Parcel, Receipt
+from gateway.meanings import read_meanings
+from gateway.ports import Found, Heal, Health, Parcel, Receipt, Standing
 
 TIMES = ("submitDate", "receiveDate", "dueDate")
 _FILES = "files"  # of a document: what goes by calls of its own
@@ -17,6 +19,10 @@ _STOOD = (
     "stood"  # a step of ours: how the dossier stood before the delivery's calls, as `mark_of`; "" when it was not there
 )
 _NOBODY = reference_of("")  # no dossier has this reference
+_WITHDRAWN = 7
+_ENDED = {_WITHDRAWN, 8, 9}
+_MEANINGS = read_meanings(FOLDER)
+_AGAIN = Heal(step=("dossier", "step"))
 
 
 class Dossiers:
@@ -56,6 +62,27 @@ class Dossiers:
         if status == goal:
             return Found.ARRIVED
         return Found.ABSENT if parcel.steps.get(_STOOD) == mark else Found.UNKNOWN
+
+    def state(self, told: Sequence[Parcel]) -> Standing | None:
+        """Look at the dossier. One that is not there goes again as it was received last, with what came after that.
+
+        A withdrawal is lacking while the dossier goes on there; one that ended otherwise nobody sets back. What is asked back there, and nobody
+        withdrew here, they never tell by themselves.
+        """
+        received = [place for place, parcel in enumerate(told) if parcel.documents.get("dossier") is not None]
+        if not received:
+            return None
+        found = self._client.standing(reference_of(told[0].message.dossier))
+        if found is None:
+            return Standing(False, lacking=[one.key for one in told[received[-1] :]], heal=_AGAIN, works=True)
+        word = str(found["dossierStatus"])
+        withdrawn = [one.key for one in told if (_step_of(one) or {}).get("occasion") == "withdrawn"]
+        taken = bool(withdrawn) and word == self._goal("withdrawn")
+        statuses = (_WITHDRAWN,) if taken else _MEANINGS.get(word, ())
+        return Standing(
+            True, word, statuses, lacking=withdrawn[-1:] if not _ENDED & set(statuses) else (), heal=_AGAIN,
+            works=_WITHDRAWN not in statuses, answer=f"{told[0].message.dossier}: dossierStatus {word}",
+        )  # fmt: skip
 
     def check(self) -> Sequence[Health]:
         """Look for a dossier that does not exist. Changes nothing."""

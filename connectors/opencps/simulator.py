@@ -42,7 +42,8 @@ _ROOT = "/o/rest/v2/dossiers"
 class OpenCpsTwin(Twin):
     """`settings`: account (the Authorization header), group_id, actions (actionCode → dossierStatus), deaf (inform changes nothing).
 
-    Acts: ``{"move": {"code", "to", "note"?}}`` moves a dossier by its dossierNo, ``{"issue": {"code", "file"}}`` makes a result paper.
+    Acts: ``{"move": {"code", "to", "note"?}}`` moves a dossier by its dossierNo, ``{"issue": {"code", "file"}}`` makes a result paper,
+    ``{"forget": code}`` loses a dossier.
     """
 
     name = "opencps"
@@ -154,6 +155,11 @@ class OpenCpsTwin(Twin):
                 }
                 files[name] = {**row, "content": f"%PDF-1.4 {file}".encode()}
                 return name
+            case {"forget": str(code)}:
+                reference = self._named(code)
+                self._effects = [effect for effect in self._effects if not effect.endswith(f" {code}")]
+                del self._dossiers[reference], self._files[reference]
+                return code
         return super().act(order)
 
     def _named(self, code: str) -> str:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from connectors.rest import FOLDER
 from connectors.rest.settings import Settings
-from gateway.dialect.delivering import Rest
+from gateway.dialect.delivering import Rest, rest_of
 from gateway.outcomes import Outcomes
 
 
 def outbound_of(settings: Settings, folder: Path, place: str) -> Rest:
     """`folder` is the configuration's, `place` names the partner's file."""
-    return Rest(settings.open(folder), settings, Outcomes.load(FOLDER / "outcomes.toml"), place)
+    return rest_of(settings.open(folder), settings, Outcomes.load(FOLDER / "outcomes.toml"), place)

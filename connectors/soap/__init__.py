@@ -23,11 +23,11 @@ def _settings(partner: Partner) -> Settings:
 
 def outbound(partner: Partner) -> Outbound:
     from connectors.soap.client import Client
-    from connectors.soap.outbound import Soap
+    from connectors.soap.outbound import soap_of
     from gateway.outcomes import Outcomes
 
     settings, place = _settings(partner), f"config/partners/{partner.id}.toml"
-    return Soap(Client(settings, partner.folder), settings, Outcomes.load(FOLDER / "outcomes.toml"), place)
+    return soap_of(Client(settings, partner.folder), settings, Outcomes.load(FOLDER / "outcomes.toml"), place)
 
 
 def poller(partner: Partner, desk: Desk) -> Poller:

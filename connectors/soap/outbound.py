@@ -10,7 +10,7 @@ from connectors.soap.client import Client
 from connectors.soap.settings import Ask, Deliver, Find, Settings
 from gateway.dialect.asking import Question
 from gateway.dialect.calling import fields_of
-from gateway.dialect.declared import Declared
+from gateway.dialect.declared import Asked, Declared, asks
 from gateway.dialect.reading import Meaning, Told
 from gateway.dialect.template import Fields
 from gateway.errors import TryLater
@@ -58,3 +58,12 @@ class Soap(Declared[Said]):
         if not any(row.found is not Found.UNKNOWN for row in rows):
             raise TryLater(f"find: {told.code}: {told.text}", code=told.code, answer=told.body)
         return Question(rows, "find").found("find", told)
+
+
+class AskedSoap(Soap, Asked[Said]):
+    """Whose partner can be asked how a dossier stands."""
+
+
+def soap_of(client: Client, settings: Settings, own: Outcomes, place: str) -> Soap:
+    """As `Soap`; with `state` where the file declares a question."""
+    return (AskedSoap if asks(settings) else Soap)(client, settings, own, place)

@@ -11,10 +11,10 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from gateway.canonical import TYPES
 from gateway.dialect.auth import Caller
 from gateway.dialect.reading import Told
-from gateway.dialect.template import sending
+from gateway.dialect.template import sending, templates_in
 from gateway.errors import AskFirst, DeliveryError, Rejected, TryLater
 from gateway.outcomes import Verdict
-from gateway.ports import Found, Health, Parcel, Receipt
+from gateway.ports import Found, Heal, Health, Parcel, Receipt, Standing
 
 
 def _listed(value: Any) -> Any:
@@ -111,10 +111,18 @@ class Declared(ABC, Generic[A]):
             return Found.ABSENT
         with sending():
             row = self._row(parcel)
-        find = row.find or (self._settings.find if row.repeat_is_harmless is None else None)
+        find = self._question_of(row)
         if find is None:
             harmless = self._settings.repeat_is_harmless if row.repeat_is_harmless is None else row.repeat_is_harmless
             return Found.ABSENT if harmless else Found.UNKNOWN
+        return self._ask(find, parcel, document)
+
+    def _question_of(self, row: Any) -> Any:
+        """The `find` of a row, or None."""
+        return row.find or (self._settings.find if row.repeat_is_harmless is None else None)
+
+    def _ask(self, find: Any, parcel: Parcel, document: Any) -> Found:
+        """Raises a `DeliveryError` when the question failed."""
         try:
             with sending():
                 ask = self._question(find, parcel, document)
@@ -153,6 +161,41 @@ class Declared(ABC, Generic[A]):
                 return row
         words = f"không có dòng [[settings.call]] cho {kind} · no [[settings.call]] row takes {kind}"
         raise Rejected(words, code="no-call")
+
+
+class Asked(Declared[A]):
+    """Whose partner can be asked how a dossier stands: a `find` is declared that is really asked."""
+
+    def state(self, told: Sequence[Parcel]) -> Standing | None:
+        """Each message's own question, from the newest back to the first that they have: one put back from an older copy lost the newest.
+
+        The answers tell of messages, or, where the question does not name the message (`{$key}`), of the dossier. Never of a status.
+        """
+        lacking: list[str] = []
+        gone = False
+        for parcel in reversed(told):
+            document = _document(parcel) if parcel.documents else None
+            find = self._question_of(self._row(parcel)) if document is not None else None
+            found = self._ask(find, parcel, document) if find is not None else Found.UNKNOWN
+            if found is Found.ARRIVED:
+                return Standing(True, lacking=lacking, heal=_AGAIN)
+            if found is Found.ABSENT:
+                lacking.append(parcel.key)
+                gone = gone or not _names_message(find)
+        return Standing(not gone, lacking=lacking, heal=_AGAIN) if lacking else None
+
+
+_AGAIN = Heal(step=("message",))  # the whole message, under the key that it had
+
+
+def asks(settings: Any) -> bool:
+    """Does a partner's file declare any question about what was delivered?"""
+    return settings.find is not None or any(row.find is not None for row in settings.call)
+
+
+def _names_message(find: Any) -> bool:
+    parts = [getattr(find, name) for name in type(find).model_fields]
+    return any("$key" in template.sources for template in templates_in(parts))
 
 
 def _document(parcel: Parcel) -> Any:

@@ -11,7 +11,7 @@ from gateway.dialect import asking
 from gateway.dialect.asking import FoundRows
 from gateway.dialect.auth import Caller
 from gateway.dialect.calling import Call, Line, Question, fields_of, inlined, make
-from gateway.dialect.declared import Declared, Types, check_one_way, check_order
+from gateway.dialect.declared import Asked, Declared, Types, asks, check_one_way, check_order
 from gateway.dialect.reading import Meaning, Reading, Rules, Told
 from gateway.dialect.template import Fields
 from gateway.outcomes import Outcomes, Verdict
@@ -83,3 +83,12 @@ class Rest(Declared[Told]):
 
     def _found(self, find: Find, answer: Told) -> Found:
         return asking.Question(find.rows, "find").found("find", answer)
+
+
+class AskedRest(Rest, Asked[Told]):
+    """Whose partner can be asked how a dossier stands."""
+
+
+def rest_of(caller: Caller, settings: Partnership, own: Outcomes, place: str) -> Rest:
+    """As `Rest`; with `state` where the file declares a question."""
+    return (AskedRest if asks(settings) else Rest)(caller, settings, own, place)

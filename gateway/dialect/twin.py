@@ -47,7 +47,7 @@ class Effect:
 class DialectTwin(Twin):
     """`settings` as the connector has checked them; `schemas`: by message type, what a document must be; `feeds` with the question of each.
 
-    Acts: ``{"publish": {"feed": name, "item": …}}`` puts something into a feed.
+    Acts: ``{"publish": {"feed": name, "item": …}}`` puts something into a feed, ``{"forget": key}`` loses what came under that key.
     """
 
     name = "twin"
@@ -232,6 +232,9 @@ class DialectTwin(Twin):
             case {"publish": {"feed": str(name), "item": item}} if name in self.published:
                 self.published[name].append(item)
                 return len(self.published[name])
+            case {"forget": str(key)}:
+                self.effects = [effect for effect in self.effects if effect.key != key]
+                return len(self.effects)
             case {"expire": True}:
                 return self.expire()
         return super().act(order)

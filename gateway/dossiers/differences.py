@@ -79,13 +79,14 @@ def find_difference(
 ) -> Finding:
     """`told`, oldest first. `superseded`: whether overtaken steps are ``kept``, or ``compacted``: then only the last one must be there.
 
-    What is careful even where healing is automatic: a terminal status there is never overwritten without a person, nor a contradiction; and a
-    partner that shows not one of several steps may have stopped showing steps. A partner that goes back on its own last word is nobody's to heal.
+    What is careful even where healing is automatic: a terminal status there is never overwritten without a person, nor a contradiction; a
+    partner that shows not one of several steps may have stopped showing steps, and one that spoke of the dossier last had it. A partner that
+    goes back on its own last word is nobody's to heal.
     """
     moves = [one for one in told if one.status is not None]
     expected = moves[-1].status if moves else None
     shows_none = _shows_none(told, says)
-    if superseded == "compacted" and says.lacking and moves:
+    if superseded == "compacted" and says.there and says.lacking and moves:
         overtaken = {one.message for one in moves[:-1]}
         says = replace(says, lacking=[one for one in says.lacking if one not in overtaken])
     kind = _kind([one.status for one in moves if one.status is not None], says, table)
@@ -94,9 +95,8 @@ def find_difference(
     recants = kind not in ("missing-there", "missing-steps") and moves[-1].own
     plan = [] if recants else _plan(kind, [one for one in told if not one.own], says, superseded)
     ends_there = any(table[s].terminal for s in says.statuses or ()) and kind != "missing-steps"
-    careful = (
-        not plan or ends_there or (shows_none and kind == "missing-steps") or kind in ("contradictory", "unclassified")
-    )
+    doubtful = (shows_none and kind == "missing-steps") or (kind == "missing-there" and bool(moves) and moves[-1].own)
+    careful = not plan or ends_there or doubtful or kind in ("contradictory", "unclassified")
     return Finding(kind, expected, plan, careful)
 
 
@@ -115,11 +115,16 @@ def _kind(told: Sequence[int], says: Standing, table: Mapping[int, StatusRow]) -
         return lacks
     if not says.statuses:
         return "unclassified"
-    if told[-1] in says.statuses:
+    if told[-1] in says.statuses or (says.works and any(_leads(told[-1], one, table) for one in says.statuses)):
         return lacks
     if any(status in told[:-1] for status in says.statuses):
         return "behind"
     return side_of(told[-1], says.statuses[0], table)
+
+
+def _leads(told: int, theirs: int, table: Mapping[int, StatusRow]) -> bool:
+    """May who works on the dossier have moved it on to `theirs`? It has not said so yet, or the dossier stood there before it."""
+    return theirs in table[told].moves or side_of(told, theirs, table) == "ahead"
 
 
 def side_of(told: int, theirs: int, table: Mapping[int, StatusRow]) -> str:
@@ -149,17 +154,15 @@ def _plan(kind: str, told: Sequence[Told], says: Standing, superseded: str) -> l
     heal = says.heal
     if kind == "unclassified" or not (heal.status or heal.step):
         return []
-    moves = [one for one in told if one.status is not None] or list(told)
-    steps = [one for one in moves if one.type == "StatusChanged"]
-    if kind == "missing-there":
-        if not heal.anew:
-            return []
-        kept = steps if superseded == "kept" else steps[-1:]
-        return [Retelling(moves[-1].message, heal.status, present=True, anew=True), *_each(kept, heal)]
     lacking = set(says.lacking or ())
     missed = _each([one for one in told if one.message in lacking], heal)
-    if kind == "missing-steps":
+    if kind == "missing-steps" or (kind == "missing-there" and not heal.anew):
         return missed
+    moves = [one for one in told if one.status is not None] or list(told)
+    if kind == "missing-there":
+        steps = [one for one in moves if one.type == "StatusChanged"]
+        kept = steps if superseded == "kept" else steps[-1:]
+        return [Retelling(moves[-1].message, heal.status, present=True, anew=True), *_each(kept, heal)]
     if heal.status:
         return [Retelling(moves[-1].message, heal.status, present=True), *missed]
     # the status goes with a step alone: lawful only where that step is gone, else it would stand there twice

@@ -76,7 +76,7 @@ class Permit:
 class _Case:
     """A dossier's lane before the question: its mark, what the partner took or said, the parcels of what it took, and what a person wrote in
     place of the mapping's documents, by message. `disputed`: statuses that the partner says it is at, and of which a person is to decide.
-    `table`: the moves that are lawful for it."""
+    `table`: the moves that are lawful for it. `ended`: the dossier has."""
 
     mark: Any
     told: Sequence[Told]
@@ -84,6 +84,7 @@ class _Case:
     edited: Mapping[str, str]
     disputed: Collection[int]
     table: Mapping[int, StatusRow]
+    ended: bool
 
 
 @dataclass(slots=True)
@@ -114,7 +115,8 @@ class Reconciler:
         self.policy = gateway.config.delivery(partner)
         if not can_tell(gateway, partner):
             raise Misconfigured(
-                f"{partner}: kết nối này không hỏi được hồ sơ đang ở đâu · this connector cannot ask how a dossier stands"
+                f"{partner}: kết nối này không hỏi được hồ sơ đang ở đâu, xem docs/reconciliation.md · "
+                "this connector cannot ask how a dossier stands"
             )
         self.outbound = cast(Telling, gateway.outbound(partner))
         self._ended = [code for code, row in gateway.config.statuses.items() if row.clock == "ends"]
@@ -125,15 +127,16 @@ class Reconciler:
         self._silent_until = gateway.now()
         self._unanswered: set[str] = set()  # dossiers whose last question failed
         self._knew = False  # the last question was about a known difference
+        self._mute: dict[str, int] = {}  # dossiers of which nothing could be asked, when so much had been delivered
 
     # ── rounds ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def step(self) -> int:
-        """Put the questions whose time has come, as far as the pace allows. Returns how many were put. Raises `LedgerAway`."""
+        """Put some of the questions whose time has come, as far as the pace allows. Returns how many are done with. Raises `LedgerAway`."""
         count = 0
-        while self.gateway.now() >= self._silent_until:
+        while count < ledger.LOOK and self.gateway.now() >= self._silent_until:
             code = self._pick()
-            if code is None or not self._question(code):
+            if code is None or not (self._passed_over(code) or self._question(code)):
                 break
             count += 1
         return count
@@ -171,6 +174,19 @@ class Reconciler:
         )  # fmt: skip
         walk.waiting = list(found)
         walk.after, walk.read = (found[-1] if found else ""), len(found) < ledger.LOOK
+
+    def _passed_over(self, code: str) -> bool:
+        """Is there nothing of it to be asked about? That costs the partner nothing, and so none of its pace."""
+        with self.gateway.ledger.read() as connection:
+            mark = ledger.lane_mark(connection, self.partner, code)
+            took = mark is not None and bool(ledger.told_rows(connection, self.partner, code))
+        if mark is not None and took and self._mute.get(code) != mark.delivered:
+            return False
+        if code in (*self._day.waiting[:1], *self._night.waiting[:1]):
+            self._done_with(code)
+        else:
+            self._put_off(code)
+        return True
 
     def _question(self, code: str) -> bool:
         """False when it was not put: the pace does not allow it yet, or the partner did not answer."""
@@ -228,16 +244,21 @@ class Reconciler:
     def ask(self, code: str) -> Asked | None:
         """Ask about one dossier, note the answer, and do about a difference what the partner's rules say.
 
-        None where there is nothing to ask: the partner took nothing of it, or something is under way. Raises a `DeliveryError` when the
-        question failed.
+        None where there is nothing to ask: the partner took nothing that it can be asked about, or something is under way. Raises a
+        `DeliveryError` when the question failed.
         """
         case = self._case(code)
         if case is None:
             return None
         says = self.outbound.state(case.parcels)
+        if says is None:
+            self._mute[code] = case.mark.delivered
+            return None
         says = replace(says, theirs=says.theirs[:WORD] if says.theirs else says.theirs)
         finding = find_difference(case.told, says, case.table, self.rules.superseded)
-        if set(says.statuses or ()) & set(case.disputed):
+        # what has ended would be worked on again
+        again = says.works and case.ended and finding.kind in ("missing-there", "missing-steps")
+        if again or set(says.statuses or ()) & set(case.disputed):
             finding = replace(finding, careful=finding.kind != AGREES)
         if self.dry:
             return Asked(code, says, finding)
@@ -258,6 +279,7 @@ class Reconciler:
             rows = ledger.told_rows(connection, self.partner, code)
             messages = histories(connection, [code]).get(code, [])
             held = [queries.read_body(row) for row in queries.held_of(connection, code) if row.source == self.partner]
+            ended = ledger.status_of(connection, code) in self._ended
         took = {row.message_seq: row for row in rows}
         told: list[Told] = []
         parcels: list[Parcel] = []
@@ -271,7 +293,7 @@ class Reconciler:
                 parcels.append(self._parcel(row, message, messages[:place]))
         edited = {by.message.id: took[by.message.seq].edited for by in parcels if took[by.message.seq].edited}
         disputed = {body["status"] for body in held if body.get("status")}
-        return _Case(mark, told, parcels, edited, disputed, self._lawful(messages)) if parcels else None
+        return _Case(mark, told, parcels, edited, disputed, self._lawful(messages), ended) if parcels else None
 
     def _lawful(self, messages: Sequence[Message]) -> Mapping[int, StatusRow]:
         config = self.gateway.config
@@ -300,7 +322,7 @@ class Reconciler:
             return None
         now = self.gateway.now()
         one = says.statuses[0] if says.statuses is not None and len(says.statuses) == 1 else None
-        status = finding.expected if finding.kind in (AGREES, "missing-steps") else one
+        status = finding.expected if _confirms(case.told, says, finding) else one
         ledger.note_answer(
             connection,
             {
@@ -311,8 +333,8 @@ class Reconciler:
         row = ledger.open_difference(connection, self.partner, code)
         if finding.kind == AGREES:
             if says.statuses is not None or (
-                row is not None and row.kind == "missing-steps"
-            ):  # else it told of no status
+                row is not None and (row.kind == "missing-steps" or row.plan != "[]")
+            ):  # else it told nothing of what differs: that is of the whole days
                 self._end(connection, row, now)
             return Asked(code, says, finding)
         quiet = case.mark.due_at <= ledger.later(now, -self.rules.after_seconds)
@@ -460,6 +482,16 @@ def _status(message: Message, *, first: bool) -> int | None:
     """The status that a message tells; a dossier submitted again tells nothing new."""
     tells = message.type == "StatusChanged" or (message.type == "DossierSubmitted" and first)
     return int(message.body["status"]) if tells else None
+
+
+def _confirms(told: Sequence[Told], says: Standing, finding: Finding) -> bool:
+    """Does it stand where it was told to stand? Who shows messages alone says nothing of a status that it said itself."""
+    if finding.kind not in (AGREES, "missing-steps"):
+        return False
+    if says.statuses is not None:
+        return finding.expected in says.statuses
+    moves = [one for one in told if one.status is not None]
+    return bool(moves) and not moves[-1].own
 
 
 def _text(words: str | None) -> str | None:

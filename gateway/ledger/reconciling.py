@@ -14,6 +14,7 @@ from gateway.ledger import paces
 from gateway.ledger.facts import note_act
 from gateway.ledger.messages import insert_for
 from gateway.ledger.tables import RETOLD, asked, beliefs, breakers, deliveries, differences, dossiers, lanes, messages
+from gateway.ports import NOTHING
 
 LOOK = 500  # lanes looked at for one batch of questions
 MOST = 10_000  # open differences looked at in one go
@@ -122,14 +123,21 @@ def lane_mark(connection: Connection, destination: str, dossier: str, *, lock: b
     return connection.execute(statement.with_for_update() if lock else statement).first()
 
 
+def status_of(connection: Connection, dossier: str) -> int | None:
+    """Where a dossier stands by our record; None where it is not known."""
+    found: int | None = connection.execute(select(dossiers.c.status).where(dossiers.c.code == dossier)).scalar()
+    return found
+
+
 def told_rows(connection: Connection, destination: str, dossier: str) -> Sequence[Any]:
-    """The messages that a destination took of a dossier, oldest first, without those that were told again; `edited` by a person or not."""
+    """The messages that a destination took of a dossier, oldest first, without those that were told again and those of which nothing was for
+    it; `edited` by a person or not."""
     statement = (
         select(deliveries.c.id, deliveries.c.message_seq, deliveries.c.edited)
         .join(messages, messages.c.seq == deliveries.c.message_seq)
         .where(
             deliveries.c.destination == destination, deliveries.c.dossier == dossier, deliveries.c.state == "delivered",
-            messages.c.type != RETOLD,
+            messages.c.type != RETOLD, deliveries.c.code.is_distinct_from(NOTHING),
         )
         .order_by(deliveries.c.message_seq)
     )  # fmt: skip

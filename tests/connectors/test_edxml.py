@@ -34,7 +34,7 @@ from connectors.edxml.signature import Proof
 from connectors.edxml.simulator import EdxmlTwin, answer_document, status_message
 from gateway.errors import AskFirst, DeliveryError, Misconfigured, Refused, Rejected, TryLater, Unclassified
 from gateway.outcomes import Outcomes
-from gateway.ports import Found, Page, Parcel, Submission
+from gateway.ports import Found, Page, Parcel, Partner, Submission
 from gateway.simulation import Chaos, Request, Response, Serve
 from gateway.xml import read_xml, write_xml
 from tests.civil import MAPPINGS
@@ -502,6 +502,13 @@ def test_a_trunk_that_cannot_tell_leaves_it_to_a_person_and_one_that_is_away_lea
     serve.stop()
     with pytest.raises(TryLater):
         out.find(document(in_doubt=True))
+
+
+def test_only_a_trunk_that_lists_what_was_sent_can_be_asked_how_a_dossier_stands(serve: Serve) -> None:
+    for transport in TRANSPORTS:
+        partner = Partner("trunk", "Trục", "Trunk", "edxml", settings(serve.url, transport), {})
+        assert connector.outbound is not None
+        assert hasattr(connector.outbound(partner), "state") == (transport == "vxp")
 
 
 def test_a_list_of_sent_documents_without_their_ids_tells_nothing() -> None:

@@ -25,7 +25,7 @@ from gateway.canonical.scalars import write_instant
 from gateway.errors import AskFirst, Rejected, TryLater, Unclassified
 from gateway.outcomes import Outcomes
 from gateway.ports import Found, Parcel, Submission
-from gateway.simulation import Chaos, Request, Response, Serve
+from gateway.simulation import Chaos, Request, Response, Serve, Twin
 from tests.civil import Desk
 from tests.connectors.replay import DOSSIER, Recorded, Sample, Watched, outcome_of, parcel, read_samples, words_of
 from tests.connectors.test_mappings import made, read
@@ -128,6 +128,26 @@ def test_a_sample_ends_as_expected_when_it_comes_over_the_wire(sample: Sample) -
 
 
 # ── out ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("body", "means"), [({"code": "404"}, "delivered"), (None, "delivered"), ("<html>404</html>", "try_later")]
+)
+def test_a_dossier_is_not_there_by_their_own_word_and_not_by_a_page(body: Any, means: str) -> None:
+    class Answering(Twin):
+        def answer(self, request: Request) -> Response:
+            return Response(404, body)
+
+    serve = Serve(Answering())
+    client = Client(settings(serve.start()), OUTCOMES)
+
+    def ask() -> None:
+        client.standing(REFERENCE)
+
+    outcome = outcome_of(ask)[0]
+    serve.stop()
+
+    assert outcome == means
 
 
 def test_a_dossier_goes_with_its_files_and_replaces_itself(serve: Serve, twin: OpenCpsTwin) -> None:

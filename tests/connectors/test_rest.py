@@ -539,3 +539,55 @@ def test_the_twin_refuses_what_no_sample_shows(agency: Agency) -> None:
 def test_the_readmes_other_examples_are_right() -> None:
     for block in generic.blocks("rest")[2:]:
         Settings.model_validate({"url": "http://127.0.0.1:9", **tomllib.loads(block)})
+
+
+# ── how a dossier stands ────────────────────────────────────────────────────────────────────────────────────
+
+BY_KEY = {"path": "/ho-so/{$key}", "rows": [{"http": [200], "found": "arrived"}, {"http": [404], "found": "absent"}]}
+BY_DOSSIER = {**BY_KEY, "path": "/ho-so/{$dossier}"}
+YES, NO, PAGE = Response(200, {}), Response(404, {}), Response(404, "<html>không thấy</html>")
+
+
+def state(url: str, number: int = 3, **settings: Any) -> Any:
+    made: Any = rest(url, **settings)
+    return made.state([sending(key=f"m{n}") for n in range(1, number + 1)])
+
+
+def test_without_a_question_nobody_can_be_asked(url: str) -> None:
+    assert not hasattr(rest(url), "state")
+    assert not hasattr(rest(url, repeat_is_harmless=True), "state")
+
+
+def test_messages_are_asked_about_from_the_newest_back_to_the_first_that_they_have(page: Page, url: str) -> None:
+    page.answers = [NO, YES]
+
+    says = state(url, find=BY_KEY)
+
+    assert (says.there, says.lacking, says.statuses) == (True, ["m3"], None)
+    assert [request.path for request in page.asked] == ["/ho-so/m3", "/ho-so/m2"]
+
+
+def test_receipts_that_are_gone_are_no_lost_dossier_but_a_dossier_that_is_not_found_is(page: Page, url: str) -> None:
+    page.answers = [NO] * 6
+
+    assert state(url, find=BY_KEY).there
+    lost = state(url, find=BY_DOSSIER)
+
+    assert (lost.there, lost.lacking) == (False, ["m3", "m2", "m1"])
+
+
+def test_what_no_question_is_declared_for_is_not_asked_about(page: Page, url: str) -> None:
+    calls = [{"path": "/b", "type": ["StatusChanged"], "find": BY_KEY}, {"path": "/a"}]
+
+    assert state(url, call=calls) is None
+    assert page.asked == []
+
+
+def test_an_answer_that_no_row_knows_is_no_difference(page: Page, url: str) -> None:
+    for answer in (PAGE, Response(500, {})):
+        page.answers = [answer]
+        with pytest.raises(TryLater):
+            state(url, find=BY_KEY)
+    unknown = {**BY_KEY, "rows": [*BY_KEY["rows"], {"http": [410], "found": "unknown"}]}
+    page.answers = [Response(410, {})] * 3
+    assert state(url, find=unknown) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -169,3 +170,31 @@ def test_what_only_the_partner_can_found_is_founded_by_nobody_else() -> None:
     for heal in (STEP_ONLY, Heal(status=("dossier",), step=("progress",))):
         found = find_difference(told(2, 4), Standing(False, heal=heal), TABLE)
         assert (found.kind, found.plan, found.careful) == ("missing-there", [], True)
+
+
+def test_one_that_is_founded_by_its_messages_gets_those_that_are_lacking_again_and_no_other() -> None:
+    again = Heal(step=("registration",))
+    for superseded in ("kept", "compacted"):
+        found = find_difference(told(2, 5, 2, 4), Standing(False, lacking=("m2",), heal=again), TABLE, superseded)
+        assert (found.kind, found.careful) == ("missing-there", False)
+        assert [(one.message, one.documents, one.anew) for one in found.plan] == [("m2", ("registration",), False)]
+
+
+def test_one_that_spoke_of_a_dossier_last_and_lost_it_gets_it_again_only_with_a_person() -> None:
+    said = [*told(2), Told("own", "StatusChanged", 4, START + timedelta(days=1), own=True)]
+    found = find_difference(said, Standing(False, lacking=("m0",), heal=Heal(step=("registration",))), TABLE)
+
+    assert ([one.message for one in found.plan], found.careful) == (["m0"], True)
+
+
+@given(st.lists(codes, min_size=1, max_size=6), codes)
+def test_who_works_on_a_dossier_differs_only_where_no_lawful_way_led_on(statuses: list[int], theirs: int) -> None:
+    messages = told(*statuses)
+    works = find_difference(messages, replace(says(theirs), works=True), TABLE)
+    other = find_difference(messages, says(theirs), TABLE)
+
+    if works.kind == AGREES:
+        assert moves_between(statuses[-1], theirs, TABLE) is not None
+    else:
+        assert works == other
+        assert works.kind != "ahead"
