@@ -45,7 +45,7 @@ class Notebook:
     """A partner in memory. It keeps every effect in order, and can be told how to behave next.
 
     `script` holds what the next calls do, one each: a `DeliveryError` to raise before doing anything, or ("then", error) to do it
-    and raise afterwards (a time-out after the deed). An empty script means that all goes well.
+    and raise afterwards (a time-out after the deed), or a `Receipt` to give without doing anything. An empty script means that all goes well.
     """
 
     def __init__(self) -> None:
@@ -60,6 +60,8 @@ class Notebook:
             order = self.script.pop(0) if self.script else None
             if isinstance(order, Exception):
                 raise order
+            if isinstance(order, Receipt):
+                return order
             self.effects.append((parcel.message.dossier, parcel.key))
             if order is not None:
                 raise order[1]

@@ -118,8 +118,8 @@ def _citizens(material: Material, config: Config, now: datetime) -> Iterator[Sid
 
 
 def agree(sides: Sequence[Side]) -> bool:
-    """Does every system believe what the gateway holds, and is nothing under way?"""
-    return all(side.agrees and side.next is None for side in sides)
+    """Does every system believe what the gateway holds, as far as it concerns it, and is nothing under way?"""
+    return all(side.agrees and (side.next is None or side.next.what == "nothing") for side in sides)
 
 
 def _side(system: str, material: Material, status: int, holds: bool, config: Config, now: datetime) -> Side:
@@ -133,7 +133,7 @@ def _believes(system: str, material: Material, status: int) -> Side:
     if answer is None or (belief is not None and answer.at < belief.at):
         if belief is None:
             return Side(system, None, None, None, "untold", None, None, None, None, agrees=False)
-        return _told(system, belief, belief.how, status)
+        return _told(system, belief, belief.how, status, material)
     if belief is None or answer.finding != "agrees":
         return Side(
             system,
@@ -147,12 +147,14 @@ def _believes(system: str, material: Material, status: int) -> Side:
             answer.finding,
             agrees=False,
         )
-    confirmed = _told(system, belief, "confirmed" if answer.status == belief.status else belief.how, status)
+    how = "confirmed" if answer.status == belief.status else belief.how
+    confirmed = _told(system, belief, how, status, material)
     return replace(confirmed, asked_at=answer.at, theirs=answer.theirs, finding=answer.finding)
 
 
-def _told(system: str, belief: Any, how: str, status: int) -> Side:
-    agrees = belief.status == status
+def _told(system: str, belief: Any, how: str, status: int, material: Material) -> Side:
+    """One for which there was nothing in the newest status agrees with what it was told before."""
+    agrees = belief.status == status or system in material.spared
     return Side(
         system, belief.status, sub_status(belief), belief.since, how, belief.message, None, None, None, agrees=agrees
     )
@@ -166,6 +168,9 @@ def _steps(side: Side, material: Material, holds: bool, config: Config, now: dat
     if difference is not None:
         yield _difference(difference)
     if side.agrees:
+        if side.system in material.spared:
+            words = "trạng thái mới không phải việc của hệ thống này", "the newest status is none of its business"
+            yield Next("nothing", None, *words)
         return
     if holds:
         words = "sự kiện của hệ thống này bị giữ, chờ người quyết định: lienthong held list"

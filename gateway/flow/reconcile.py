@@ -19,6 +19,7 @@ import structlog
 from gateway.canonical.scalars import write_instant
 from gateway.config import Reconcile, StatusRow
 from gateway.dossiers.differences import AGREES, Finding, Told, find_difference
+from gateway.dossiers.families import received_on
 from gateway.dossiers.view import build_view
 from gateway.errors import AskFirst, DeliveryError, Misconfigured, Refused, TryLater
 from gateway.flow.gateway import Gateway
@@ -297,11 +298,13 @@ class Reconciler:
 
     def _lawful(self, messages: Sequence[Message]) -> Mapping[int, StatusRow]:
         config = self.gateway.config
-        submitted = [one.body for one in messages if one.type == "DossierSubmitted" and one.held is None]
+        moved = [one for one in messages if one.type in ("DossierSubmitted", "StatusChanged") and one.held is None]
+        submitted = [one.body for one in moved if one.type == "DossierSubmitted"]
         if not submitted:
             return config.statuses
-        facts = Facts({}, self.partner, submitted[-1], self.gateway.codes)
-        return config.lawful(facts.procedure, facts.received_on)
+        moves = [(int(one.body["status"]), one.event_time) for one in moved]
+        procedure = Facts({}, self.partner, submitted[-1], self.gateway.codes).procedure
+        return config.lawful(procedure, received_on(submitted[-1], moves))
 
     def _parcel(self, row: Any, message: Message, earlier: Sequence[Message]) -> Parcel:
         """As it was sent. What cannot be made again today, because a code or a mapping has changed, has no documents."""

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, select
 
-from gateway.ledger.tables import OPEN, asked, beliefs, breakers, deliveries, differences, lanes, messages
+from gateway.ledger.tables import OPEN, asked, beliefs, breakers, deliveries, differences, dossiers, lanes, messages
+from gateway.ports import NOTHING
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
     """All by system. `beliefs` with `sub_status`, from the message that proves it; `heads`: the oldest open delivery of a lane, with the
     lane's `due_at`, `lease_until` and its destination's `breaker` and `probe_at`. And `told`: its messages about money, parcels and notices, not
-    those held, as they came; `sent`: the deliveries of the orders, cancellations and notices among them."""
+    those held, as they came; `sent`: the deliveries of the orders, cancellations and notices among them. `spared`: systems for which there was
+    nothing in what moved the dossier last."""
 
     beliefs: Mapping[str, Any]
     asked: Mapping[str, Any]
     differences: Mapping[str, Any]
     heads: Mapping[str, Any]
+    spared: Collection[str] = ()
     told: Sequence[Told] = ()
     sent: Sequence[Any] = ()
 
@@ -57,11 +60,18 @@ def gather(connection: Connection, code: str) -> Material:
         .where(messages.c.dossier == code, deliveries.c.state.in_(OPEN))  # by the messages: deliveries have no index of the dossier
         .order_by(deliveries.c.message_seq.desc())
     )  # fmt: skip
+    spared = (
+        select(deliveries.c.destination)
+        .join(messages, messages.c.seq == deliveries.c.message_seq)
+        .join(dossiers, dossiers.c.status_seq == messages.c.seq)
+        .where(dossiers.c.code == code, deliveries.c.code == NOTHING, deliveries.c.state == "delivered")
+    )
     return Material(
         {row.system: row for row in connection.execute(said.where(beliefs.c.dossier == code))},
         {row.system: row for row in connection.execute(select(asked).where(asked.c.dossier == code))},
         {row.system: row for row in connection.execute(open_differences)},
         {row.destination: row for row in connection.execute(heads)},
+        set(connection.execute(spared).scalars()),
         *_told(connection, code),
     )
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, insert, litera
 from gateway.ledger.messages import insert_for, note_beliefs
 from gateway.ledger.prepared import Prepared
 from gateway.ledger.tables import OPEN, RETOLD, attempts, breakers, deliveries, lanes, messages
+from gateway.ports import NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +336,7 @@ def write_endings(connection: Connection, endings: Sequence[Ending], now: dateti
             for e in endings
         ],
     )  # fmt: skip
-    _note_told(connection, [e.lease for e in endings if e.state == "delivered"], now)
+    _note_told(connection, [e.lease for e in endings if e.state == "delivered" and e.code != NOTHING], now)
 
 
 _TOLD = select(
