@@ -67,9 +67,10 @@ class Authorizing:
         person = self._person(request, session)
         need = self._sign_in(pending, session, person)
         if need is None and session is not None and person is not None:
-            if not self._lacks_consent(pending, person):
-                return self._code(pending, session, person, place)
-            need = Need("consent")
+            if self._lacks_consent(pending, person):
+                need = Need("consent")
+            elif (answer := self._code(pending, session, place)) is not None:
+                return answer
         if need is None:
             need = Need("sign-in")
         if "none" in request.prompts:
@@ -113,11 +114,16 @@ class Authorizing:
             row = rows.first("consents", person=person.id, client=request.client.id)
         return row is None or not set(request.scopes) <= set(row["scopes"].split())
 
-    def _code(self, pending: Pending, session: Session, person: Person, place: str) -> Answer:
+    def _code(self, pending: Pending, session: Session, place: str) -> Answer | None:
+        """None when the session has ended since it was looked at: whoever ends it either finds what is granted here or comes first."""
         office, request = self._office, pending.request
         with office.store.write() as rows:
-            family = self._tokens.found(rows, request.client, session, request.offline)
-            sub = subject(office, request.client, person.id)
+            row = rows.first("sessions", lock=True, id=session.id, ended_at=None)
+            if row is None:
+                return None
+            person = row["person"]  # he may have been merged into another since
+            family = self._tokens.found(rows, request.client, session.id, person, session.expires_at, request.offline)
+            sub = subject(office, request.client, person)
             rows.add("visits", session=session.id, client=request.client.id, sub=sub, at=office.now())
             data = {
                 "client": request.client.id,
@@ -130,9 +136,7 @@ class Authorizing:
                 "audience": request.audience,
             }
             code = issue(office, rows, "code", data, timedelta(seconds=office.settings.code_seconds), family)
-            office.note(
-                rows, "signed_in_to", person=person.id, client=request.client.id, session=session.id, place=place
-            )
+            office.note(rows, "signed_in_to", person=person, client=request.client.id, session=session.id, place=place)
         params = {"code": code, "iss": office.issuer} | ({"state": request.state} if request.state is not None else {})
         return Answer(request.redirect_uri, request.mode, params)
 
@@ -153,8 +157,11 @@ class Authorizing:
         return Pending(request, pending.fresh, True)
 
     def withdraw(self, rows: Rows, person: str, client: str, place: str) -> None:
-        """No consent any more, and nothing that was granted on it."""
-        rows.drop("consents", person=person, client=client)
-        for family in rows.all("families", person=person, client=client, revoked_at=None):
-            self._tokens.revoke(rows, family["id"], "consent withdrawn")
-        self._office.note(rows, "consent_withdrawn", person=person, client=client, place=place)
+        """No consent any more, and nothing that was granted on it. Where there was nothing, nothing is noted."""
+        given = {"person": person, "client": client}
+        agreed = rows.first("consents", person=person, client=client)
+        rows.drop("consents", **given)
+        now, because = self._office.now(), "consent withdrawn"
+        ended = rows.change("families", {**given, "revoked_at": None}, revoked_at=now, because=because)
+        if agreed is not None or ended:
+            self._office.note(rows, "consent_withdrawn", **given, place=place)

@@ -20,7 +20,7 @@ from joserfc.jwk import KeySet
 from sso.errors import OAuthError, invalid_client
 from sso.office import Office
 from sso.settings import Client
-from sso.store import Row
+from sso.store import Row, Rows
 from sso.vault import digest, same
 from sso.vouchers import spend_number
 
@@ -53,11 +53,12 @@ def authenticate(office: Office, asked: Asked, public: bool = False) -> Client:
     """The proven client. With `public` also one that has no secret and only says its name. Raises `OAuthError`."""
     name, way, proof = _shown(asked)
     client = office.clients.get(name)
+    name = client.id if client is not None else ""  # a stranger's bytes are asked of no database
     with office.store.read() as rows:
-        state, secrets = rows.first("clients", id=name), rows.all("secrets", client=name)
-    if client is None or not client.enabled or (state is not None and state["disabled_at"] is not None):
+        is_good, secrets = is_open(office, rows, name), rows.all("secrets", client=name)
+    if client is None or not is_good:
         same(_NOBODY, digest(proof))  # as long as for one that exists
-        raise invalid_client("unknown or disabled", name if client else "")
+        raise invalid_client("unknown or disabled", name)
     if client.auth == "none":
         if way != "none" or not public:
             raise invalid_client(f"{way} for a public client", name)
@@ -72,6 +73,12 @@ def authenticate(office: Office, asked: Asked, public: bool = False) -> Client:
     if client.bound:
         _check_certificate(client, asked)
     return client
+
+
+def is_open(office: Office, rows: Rows, name: str) -> bool:
+    """There is such a client, and nobody disabled it, in its file or by command."""
+    client, state = office.clients.get(name), rows.first("clients", id=name)
+    return client is not None and client.enabled and (state is None or state["disabled_at"] is None)
 
 
 def name_of(asked: Asked) -> str:

@@ -35,7 +35,7 @@ class Office:
         place: str | None = None,
         detail: str | None = None,
     ) -> None:
-        """One line of the journal. `detail` carries no personal data and no secret."""
+        """One line of the journal. `detail` carries no personal data and no secret; what cannot be written of a stranger's words is escaped."""
         rows.add(
             "events",
             at=self.now(),
@@ -44,5 +44,10 @@ class Office:
             client=client,
             session=session,
             place=place,
-            detail=detail[:500] if detail else None,
+            detail=_writable(detail[:500]) if detail else None,
         )
+
+
+def _writable(text: str) -> str:
+    """Without what no database takes (a zero byte, half a surrogate pair) and what would move a reader's cursor."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -17,7 +17,7 @@ from typing import Any
 
 from sso.office import Office
 from sso.store import Row, Rows
-from sso.vault import mask, random_text
+from sso.vault import mask, random_name
 
 BY_KIND = {
     "citizen": ("cccd", "cmnd", "passport"),
@@ -27,7 +27,6 @@ BY_KIND = {
 """The numbers that may find a person, the surest first, beside `sub` and `tech_id`."""
 
 _OWN = ("sub", "tech_id")
-_NUMBERS = ("tech_id", *(number for numbers in BY_KIND.values() for number in numbers))
 _SURE = 2
 """The least level at which a number says who somebody is."""
 
@@ -87,6 +86,13 @@ class People:
         row = self._row(rows, number)
         return self._open(row) if row is not None else None
 
+    def take_turns(self, rows: Rows, known: Known) -> None:
+        """Two who come at once as the same person (two tabs, a double click) wait for each other until the transaction's end: the second
+        one finds the account that the first one made."""
+        name = f"arriving:{self._hash(known, 'sub', known.sub)}"
+        if not rows.add("limits", name=name, full_until=self._office.now()):
+            rows.change("limits", {"name": name}, full_until=self._office.now())
+
     def match(self, rows: Rows, known: Known) -> Match:
         """Who is this? Changes nothing."""
         owners: dict[str, str] = {}
@@ -119,7 +125,8 @@ class People:
 
     def create(self, rows: Rows, known: Known) -> str:
         """A new person with every identifier that nobody has yet."""
-        number = random_text(15)
+        number = random_name(15)
+        self._attach(rows, number, known)
         rows.add(
             "people",
             id=number,
@@ -129,7 +136,6 @@ class People:
             roles=" ".join(known.roles),
             created_at=self._office.now(),
         )
-        self._attach(rows, number, known)
         self._office.note(rows, "person_created", person=number, detail=f"{known.kind} by {known.provider}")
         return number
 
@@ -138,8 +144,10 @@ class People:
         row = rows.first("people", lock=True, id=number)
         if row is None:
             raise LookupError(number)
-        profile = {**self._office.vault.unseal(f"people/{number}", row["profile"]), **known.profile}
-        profile = self._own(rows, number, known, profile)
+        self._attach(rows, number, known)
+        before = self._office.vault.unseal(f"people/{number}", row["profile"])
+        told = self._own(rows, number, known, known.profile)
+        profile = self._own(rows, number, known, {**before, **told})
         changes: dict[str, Any] = {"profile": self._office.vault.seal(f"people/{number}", profile)}
         if known.kind == "officer":
             roles = " ".join(known.roles)
@@ -149,7 +157,6 @@ class People:
                     rows, "roles_changed", person=number, detail=f"{row['roles'] or '-'} → {roles or '-'}"
                 )
         rows.change("people", {"id": number}, **changes)
-        self._attach(rows, number, known)
 
     def link(self, rows: Rows, known: Known, accounts: Sequence[str], how: str) -> str:
         """The person has confirmed that these accounts are his: all of them become the first one. Returns its id."""
@@ -194,9 +201,11 @@ class People:
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _own(self, rows: Rows, number: str, known: Known, profile: Mapping[str, Any]) -> dict[str, Any]:
-        """The profile without the numbers that are somebody else's: no client is told them of this person."""
-        held = {kind: self._identifier(rows, known, kind, str(profile[kind])) for kind in _NUMBERS if profile.get(kind)}
-        others = {kind for kind, row in held.items() if row is not None and row["person"] != number}
+        """The profile with no number by which people are found but those recorded as his: what is somebody else's, or what a provider said
+        without being sure, no client is told of this person."""
+        found = ("tech_id", *BY_KIND[known.kind])
+        held = {kind: self._identifier(rows, known, kind, str(profile[kind])) for kind in found if profile.get(kind)}
+        others = {kind for kind, row in held.items() if row is None or row["person"] != number}
         return {name: value for name, value in profile.items() if name not in others}
 
     def _identifier(self, rows: Rows, known: Known, kind: str, value: str) -> Row | None:

@@ -11,11 +11,12 @@ from sso.errors import Stopped
 from sso.people import Known
 from sso.settings import Provider
 from sso.upstream import Returned
+from sso.vault import is_text
 
 _SHAPES = {
-    "cccd": r"\d{12}",
-    "cmnd": r"\d{9}",
-    "tax_code": r"\d{10}(-?\d{3})?",
+    "cccd": r"[0-9]{12}",
+    "cmnd": r"[0-9]{9}",
+    "tax_code": r"[0-9]{10}(-?[0-9]{3})?",
     "enterprise_code": r"[0-9A-Za-z-]{6,20}",
     "passport": r"[A-Z0-9]{6,12}",
 }
@@ -31,10 +32,16 @@ def read_known(provider: Provider, returned: Returned) -> tuple[Known, list[str]
         if name in _APART or value in (None, ""):
             continue
         try:
-            profile[name] = _read(name, str(value).strip())
+            profile[name] = _read(name, _text(value))
         except ValueError:
             unread.append(name)
     _put_old_number_right(profile, given, unread)
+    organisation = None
+    if given.get("organisation"):
+        try:
+            organisation = _read("organisation", _text(given["organisation"]))
+        except ValueError:
+            unread.append("organisation")
     roles = _words(given.get("roles"))
     unread += [f"role {word[:40]!a}" for word in roles if word not in provider.roles]
     known = Known(
@@ -45,7 +52,7 @@ def read_known(provider: Provider, returned: Returned) -> tuple[Known, list[str]
         profile=profile,
         level=returned.level,
         shown=returned.shown,
-        organisation=str(given["organisation"]) if given.get("organisation") else None,
+        organisation=organisation,
         roles=sorted({provider.roles[word] for word in roles if word in provider.roles}),
     )
     return known, unread
@@ -67,6 +74,16 @@ def _kind(provider: Provider, given: Any) -> str:
     return kind
 
 
+def _text(value: Any) -> str:
+    """One line of words, or a number as it is written. Raises `ValueError` for a list, an object, yes or no, and for what no database takes."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("no text")
+    text = " ".join(str(value).split())
+    if not is_text(text):
+        raise ValueError("not to be written")
+    return text
+
+
 def _read(name: str, value: str) -> str:
     if name == "birth_date":
         return datetime.strptime(value, "%Y%m%d" if value.isdecimal() else "%Y-%m-%d").date().isoformat()  # noqa: DTZ007
@@ -79,7 +96,7 @@ def _read(name: str, value: str) -> str:
 
 def _put_old_number_right(profile: dict[str, str], given: Mapping[str, Any], unread: list[str]) -> None:
     """Some providers put the old nine-digit number where the new one belongs."""
-    number = str(given.get("cccd") or "").strip()
+    number = str(given["cccd"]).strip() if isinstance(given.get("cccd"), str | int) else ""
     if "cccd" in unread and "cmnd" not in profile and re.fullmatch(_SHAPES["cmnd"], number):
         profile["cmnd"] = number
         unread.remove("cccd")

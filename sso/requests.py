@@ -10,9 +10,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import urlsplit
 
+from sso.clients import is_open
 from sso.errors import OAuthError, Stopped
+from sso.limits import count_try
 from sso.office import Office
 from sso.settings import MACHINE_SCOPES, Client
 from sso.store import Rows
@@ -23,6 +24,7 @@ PUSHED = "urn:ietf:params:oauth:request_uri:"
 PUSHED_LIFE = timedelta(seconds=90)
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _PLAIN = re.compile(r"[\x20-\x7e]{0,2048}")
+_LOOPBACK = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::[1-9][0-9]{0,4})?((?:[/?][!-~]*)?)")
 _KNOWN = frozenset(
     {
         "response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
@@ -30,6 +32,7 @@ _KNOWN = frozenset(
     }
 )  # fmt: skip
 """What we read. Others are ignored, as OAuth asks, but for `request` and `request_uri`, which would change the meaning."""
+_LONGEST = 2048  # of a parameter: whole requests are kept while the person signs in
 _PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 
 
@@ -93,7 +96,8 @@ class Requests:
         return self.check(given)
 
     def push(self, rows: Rows, client: Client, given: Mapping[str, str]) -> str:
-        """The request_uri of a checked request. Raises `OAuthError`."""
+        """The request_uri of a checked request. Raises `OAuthError`, `TooMany`."""
+        count_try(rows, self._office.settings.limits.rule("client"), f"client:{client.id}", self._office.now())
         if "request_uri" in given:
             raise OAuthError("invalid_request", "a pushed request names another", client=client.id)
         params = {name: value for name, value in given.items() if name in _KNOWN or name == "request"}
@@ -155,12 +159,11 @@ class Requests:
     def _client(self, given: Mapping[str, str]) -> Client:
         name = given.get("client_id", "")
         client = self._office.clients.get(name)
-        if client is None or not client.enabled or "authorization_code" not in client.grants:
+        if client is None or "authorization_code" not in client.grants:
             raise Stopped("a client that is unknown or may not sign anyone in")
         with self._office.store.read() as rows:
-            row = rows.first("clients", id=name)
-        if row is not None and row["disabled_at"] is not None:
-            raise Stopped(f"client {name} is disabled")
+            if not is_open(self._office, rows, name):
+                raise Stopped(f"client {name} is disabled")
         return client
 
     def _redirect(self, client: Client, given: Mapping[str, str]) -> str:
@@ -183,6 +186,7 @@ def _fault(client: Client, given: Mapping[str, str], issuer: str) -> tuple[str, 
     prompts = set(given.get("prompt", "").split())
     asked = given.get("scope", "").split()
     checks = (
+        ("invalid_request", "too long", any(len(given.get(name, "")) > _LONGEST for name in _KNOWN)),
         ("request_not_supported", "request object", "request" in given),
         ("unsupported_response_type", "response_type", given.get("response_type") != "code"),
         ("invalid_request", "code_challenge_method", given.get("code_challenge_method") != "S256"),
@@ -198,16 +202,7 @@ def _fault(client: Client, given: Mapping[str, str], issuer: str) -> tuple[str, 
 
 
 def _but_for_port(uri: str) -> str | None:
-    """RFC 8252, 7.3: a native client takes whatever port is free on loopback. None for every other address."""
-    try:
-        parts = urlsplit(uri)
-        if (
-            parts.scheme != "http"
-            or parts.hostname not in ("127.0.0.1", "::1")
-            or "@" in parts.netloc
-            or parts.port == 0
-        ):
-            return None
-    except ValueError:
-        return None
-    return f"{parts.hostname}{parts.path}?{parts.query}#{parts.fragment}"
+    """RFC 8252, 7.3: a native client takes whatever port is free on loopback; all else is compared letter by letter. None for every other
+    address."""
+    found = _LOOPBACK.fullmatch(uri)
+    return f"{found[1]}{found[2]}" if found is not None else None

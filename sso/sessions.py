@@ -9,7 +9,7 @@ from typing import Any
 
 from sso.office import Office
 from sso.store import Row, Rows
-from sso.vault import digest, random_text
+from sso.vault import digest, random_name, random_text
 
 _SEEN_EACH = timedelta(seconds=60)  # how exactly idleness is measured: a look costs a write at most this often
 
@@ -66,7 +66,7 @@ class Sessions:
             return secret, Session(number, person, provider, level, auth_time, expires, upstream)
         if before is not None:
             self.end(rows, before["id"], "another sign-in in this browser")
-        number = random_text(12)
+        number = random_name(12)
         rows.add(
             "sessions",
             id=number,

@@ -37,9 +37,14 @@ class Section(BaseModel):
 
 
 def is_safe_address(url: str) -> bool:
-    """https, or http on this very machine (development); a host, no user name, no fragment."""
-    parts = urlsplit(url)
-    if not parts.hostname or "@" in parts.netloc or parts.fragment or any(c <= " " or c in "\\\x7f" for c in url):
+    """https, or http on this very machine (development); a host, no user name, no fragment; of a length that fits into a header."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # half an IPv6 address
+        return False
+    if len(url) > 2000 or any(not "!" <= c <= "~" or c == "\\" for c in url):
+        return False
+    if not parts.hostname or "@" in parts.netloc or parts.fragment:
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
 

@@ -95,20 +95,22 @@ class Signing:
             done = self._settle(rows, known, unread, leaving, data["pending"], browser, cookie, place)
         return _told(done)
 
-    def question(self, link: str) -> tuple[Mapping[str, Any], list[Row]]:
-        """What is to be confirmed: (the sign-in that waits, masked numbers of the accounts). Raises `Stopped`."""
+    def question(self, link: str, browser: str) -> list[Row]:
+        """What is to be confirmed: masked numbers of the accounts, shown to the browser that signed in. Raises `Stopped`."""
         with self._office.store.read() as rows:
             data = look(self._office, rows, "link", link)
             if data is None:
                 raise Stopped("a question that was answered or has run out")
-            numbers = [n for account in data["others"] for n in self._people.identifiers(rows, account) if n["masked"]]
-        return data, numbers
+            if not same(data["browser"], digest(browser)):
+                raise Stopped("a question to another browser")
+            return [n for account in data["others"] for n in self._people.identifiers(rows, account) if n["masked"]]
 
     def answer(self, link: str, yes: bool, browser: str, cookie: str | None, place: Place) -> Arrived:
         """The person has answered whether the accounts are his. Raises `Stopped`."""
         data = self._claimed("link", link, browser)
         known = Known(**{**data["known"], "roles": tuple(data["known"]["roles"])})
         with self._office.store.write() as rows:
+            self._people.take_turns(rows, known)
             match = self._people.match(rows, known)  # as things are now
             done: Arrived | Stopped | None = self._barred(rows, match, place)
             if done is None:
@@ -124,6 +126,7 @@ class Signing:
         self, rows: Rows, known: Known, unread: list[str], leaving: dict[str, Any], pending: str, browser: str,
         cookie: str | None, place: Place,
     ) -> Arrived | Doubt | Stopped:  # fmt: skip
+        self._people.take_turns(rows, known)
         match = self._people.match(rows, known)
         if unread:
             self._office.note(

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sso.claims import subject
-from sso.clients import thumbprint
+from sso.claims import session_id, subject
+from sso.clients import is_open, thumbprint
 from sso.keys import BadToken
 from sso.office import Office
 from sso.people import People
-from sso.sessions import Session, Sessions
+from sso.sessions import Sessions
 from sso.settings import Client
 from sso.store import Row, Rows
 from sso.vault import compact, random_text
@@ -45,11 +45,11 @@ class Tokens:
 
     # ── families ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def found(self, rows: Rows, client: Client, session: Session, offline: bool) -> str:
-        """A new family. It lives as long as its session, or `offline_days`."""
+    def found(self, rows: Rows, client: Client, session: str, person: str, ends: datetime, offline: bool) -> str:
+        """A new family. It lives as long as its session, which ends at `ends`, or `offline_days`."""
         number, now = random_text(12), self._office.now()
-        until = now + timedelta(days=self._office.settings.offline_days) if offline else session.expires_at
-        row = {"id": number, "client": client.id, "person": session.person, "session": session.id, "offline": offline}
+        until = now + timedelta(days=self._office.settings.offline_days) if offline else ends
+        row = {"id": number, "client": client.id, "person": person, "session": session, "offline": offline}
         rows.add("families", **row, created_at=now, expires_at=until)
         return number
 
@@ -129,7 +129,7 @@ class Tokens:
             "exp": now + self._office.settings.token_seconds,
             "auth_time": int(grant.auth_time.timestamp()),
             "acr": acr(grant.level),
-            "sid": grant.session,
+            "sid": session_id(self._office, grant.client, grant.session),
             "nonce": nonce,
         }
         return self._office.keys.sign(compact(claims), grant.client.id_token_alg, "JWT")
@@ -144,7 +144,7 @@ class Tokens:
             "iat": now,
             "exp": now + 120,
             "jti": random_text(12),
-            "sid": session,
+            "sid": session_id(self._office, client, session),
             "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
         }
         return self._office.keys.sign(claims, client.id_token_alg, "logout+jwt")
@@ -165,8 +165,8 @@ class Tokens:
         return claims
 
     def is_live(self, rows: Rows, claims: dict[str, Any]) -> bool:
-        """Neither it nor its family was revoked."""
-        if is_noted(rows, "revoked", claims["jti"]):
+        """Neither it nor its family was revoked, nor its client disabled."""
+        if is_noted(rows, "revoked", claims["jti"]) or not is_open(self._office, rows, claims["client_id"]):
             return False
         return "family" not in claims or self.living(rows, claims["family"]) is not None
 

@@ -7,6 +7,7 @@ hour (two while it is away); an unknown key makes us read them again, at most on
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,11 +26,12 @@ from gateway.http import Http, Reply
 from sso.errors import Stopped
 from sso.kept import Kept, away
 from sso.settings import Provider, is_safe_address
-from sso.vault import s256, same
+from sso.vault import is_text, s256, same
 
 log = structlog.get_logger("sso")
 
 _OLDEST = timedelta(minutes=10)  # an id_token issued longer ago was not made for this sign-in
+_LONGEST_HINT = 6000  # characters: servers and browsers refuse much longer addresses
 _NAMES = {
     "authorization": "authorization_endpoint",
     "token": "token_endpoint",
@@ -85,8 +87,10 @@ class Upstream:
         """Where the browser goes to end the provider's own session; None when it has no such place."""
         if not (end := self.endpoints().get("end_session")):
             return None
-        asked = {"id_token_hint": id_token, "client_id": self.provider.client_id}
-        return _with_query(end, asked | {"post_logout_redirect_uri": back, "state": state})
+        asked = {"client_id": self.provider.client_id, "post_logout_redirect_uri": back, "state": state}
+        if len(id_token) <= _LONGEST_HINT:
+            asked["id_token_hint"] = id_token
+        return _with_query(end, asked)
 
     # ── coming back ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -101,7 +105,7 @@ class Upstream:
         seconds). Raises `Stopped`."""
         answer = self._token(code, verifier)
         id_token, access = answer.get("id_token"), answer.get("access_token")
-        if not isinstance(id_token, str) or not isinstance(access, str):
+        if not isinstance(id_token, str) or not _is_token(access):
             raise Stopped("no id_token or no access_token in the answer")
         header, claims = self._verified(id_token)
         self._check_claims(claims, nonce)
@@ -110,7 +114,8 @@ class Upstream:
             raise Stopped("at_hash does not fit the access token")
         told = {**claims, **self._userinfo(access, claims["sub"])}
         sid = claims.get("sid")
-        return Returned(told, self._level(told), id_token, sid if isinstance(sid, str) else None, shown)
+        is_known = isinstance(sid, str) and len(sid) <= 255 and is_text(sid)
+        return Returned(told, self._level(told), id_token, sid if is_known else None, shown)
 
     def _shown(self, given: Any, since: float | None) -> float | None:
         shown = given if _is_time(given) else None
@@ -153,7 +158,7 @@ class Upstream:
         try:
             kid = _header(id_token).get("kid")
             read = jwt.decode(id_token, self._key(kid), algorithms=list(self.provider.algorithms))
-        except (JoseError, ValueError, TypeError) as fault:
+        except (JoseError, ValueError, TypeError, RecursionError) as fault:
             raise Stopped(f"id_token: {fault}") from fault
         return dict(read.header), dict(read.claims)
 
@@ -165,7 +170,12 @@ class Upstream:
             ("iss", claims.get("iss") != row.issuer),
             ("aud", audience not in (row.client_id, [row.client_id])),
             ("azp", claims.get("azp", row.client_id) != row.client_id),
-            ("sub", not isinstance(claims.get("sub"), str) or not 0 < len(claims["sub"]) <= 255),
+            (
+                "sub",
+                not isinstance(claims.get("sub"), str)
+                or not 0 < len(claims["sub"]) <= 255
+                or not is_text(claims["sub"]),
+            ),
             ("exp", not _is_time(expires) or not expires > now - row.skew_seconds),
             ("iat", not _is_time(issued) or issued > now + row.skew_seconds),
             ("iat, too old", not _is_time(issued) or issued < now - _OLDEST.total_seconds() - row.skew_seconds),
@@ -289,6 +299,11 @@ def _half_hash(access: str, alg: str) -> str:
     make = {"256": sha256, "384": sha384}.get(alg[-3:], sha512)
     made = make(access.encode()).digest()
     return urlsafe_b64encode(made[: len(made) // 2]).rstrip(b"=").decode()
+
+
+def _is_token(value: Any) -> TypeGuard[str]:
+    """RFC 6750, 2.1: it goes into a header."""
+    return isinstance(value, str) and bool(re.fullmatch(r"[!-~]+", value))
 
 
 def _is_time(value: Any) -> TypeGuard[float]:

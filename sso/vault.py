@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import secrets
+import unicodedata
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -60,6 +61,13 @@ def random_text(size: int = 32) -> str:
     return secrets.token_urlsafe(size)
 
 
+def random_name(size: int) -> str:
+    """As random, and a word on a command line: one that began with a hyphen would be taken for an option there."""
+    while (name := random_text(size)).startswith("-"):
+        pass
+    return name
+
+
 def digest(secret: str) -> str:
     """Of something random, so that no salt is needed."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
@@ -73,6 +81,11 @@ def same(one: str, other: str) -> bool:
 def s256(verifier: str) -> str:
     """The challenge of a PKCE verifier (RFC 7636, 4.2)."""
     return urlsafe_b64encode(hashlib.sha256(verifier.encode("utf-8", "surrogatepass")).digest()).rstrip(b"=").decode()
+
+
+def is_text(value: str) -> bool:
+    """Nothing in it that a database refuses or a reader cannot see: control characters, half a surrogate pair."""
+    return not any(unicodedata.category(c) in ("Cc", "Cs") for c in value)
 
 
 def mask(value: str) -> str:

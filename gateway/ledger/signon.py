@@ -79,7 +79,7 @@ merges = _table(
 
 sessions = _table(
     "sessions",
-    Column("id", Text, primary_key=True),  # no secret: it is the `sid` that clients are told
+    Column("id", Text, primary_key=True),  # no secret: the `sid` that each client is told is made of it
     Column("secret", Text, nullable=False, unique=True),  # digest of the cookie
     Column("person", Text, nullable=False, index=True),
     Column("provider", Text, nullable=False),

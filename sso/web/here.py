@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
@@ -14,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from flask import Response, current_app, redirect, render_template, request
 
+from gateway.errors import Refused
 from sso.clients import Asked, Place, place_of
 from sso.errors import OAuthError, Stopped
 from sso.requests import Answer
@@ -54,7 +56,7 @@ def parameters() -> dict[str, str]:
         if pairs:
             raise OAuthError("invalid_request", "parameters in the address of a POST")  # they would stand in logs
         try:
-            pairs = parse_qsl(door().read_body().decode(), keep_blank_values=True, max_num_fields=100)
+            pairs = parse_qsl(_body().decode(), keep_blank_values=True, max_num_fields=100)
         except ValueError as fault:
             raise OAuthError("invalid_request", "a form that cannot be read") from fault
     found = dict(pairs)
@@ -63,6 +65,17 @@ def parameters() -> dict[str, str]:
     if any("\0" in value for value in found.values()):
         raise OAuthError("invalid_request", "a zero byte")
     return {name: value for name, value in found.items() if value != ""}
+
+
+def _body() -> bytes:
+    """The form's bytes. One that is too slow, too long or ends early is a refusal as any other: with a few of them at a time a place would
+    keep everybody else's out. Raises `Refused`."""
+    try:
+        return door().read_body()
+    except Refused as fault:
+        if fault.status != HTTPStatus.TOO_MANY_REQUESTS:  # others hold all the places: not his fault
+            signon().refused("refused", place(), "", f"{request.path}: {fault.kind}")
+        raise
 
 
 def asked() -> Asked:

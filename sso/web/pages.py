@@ -157,8 +157,8 @@ def arrive(provider: str) -> Response:
 
 @pages.get("/sso/link/<secret>")
 def ask_link(secret: str) -> Response:
-    _, numbers = signon().signing.question(secret)
-    return page("link", numbers=numbers, secret=secret, token=token_of(browser()))
+    ties = browser()
+    return page("link", numbers=signon().signing.question(secret, ties), secret=secret, token=token_of(ties))
 
 
 @pages.post("/sso/link/<secret>")
@@ -228,12 +228,21 @@ def _must_be_here() -> Session:
 @pages.route("/sso/logout", methods=["GET", "POST"])
 def log_out() -> Response:
     """OpenID Connect RP-Initiated Logout. Without an id_token of this very session the person is asked."""
-    given, here = parameters(), session()
-    wish = signon().leaving.read(given, here)
-    if here is not None and not wish.sure:
-        secret = signon().leaving.keep(wish)
-        return page("logout", secret=secret, token=token_of(cookie(SESSION)))
+    wish, here = signon().leaving.read(parameters()), session()
+    if request.method == "POST":  # the cookie does not come with another site's form, but with the next step
+        _count_visit()
+        return go(f"/sso/logout/{signon().leaving.keep(wish)}")
+    if here is not None and not signon().leaving.is_sure(wish, here):
+        return go(f"/sso/logout/{signon().leaving.keep(wish)}")
     return _leave(here, wish.back)
+
+
+@pages.get("/sso/logout/<secret>")
+def ask_logout(secret: str) -> Response:
+    wish, here = signon().leaving.seen(secret), session()
+    if here is not None and not signon().leaving.is_sure(wish, here):
+        return page("logout", secret=secret, token=token_of(cookie(SESSION)))
+    return _leave(here, signon().leaving.kept(secret) or "")
 
 
 @pages.post("/sso/logout/<secret>")
