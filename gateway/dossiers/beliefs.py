@@ -169,8 +169,8 @@ def _steps(side: Side, material: Material, holds: bool, config: Config, now: dat
         yield _difference(difference)
     if side.agrees:
         if side.system in material.spared:
-            words = "trạng thái mới không phải việc của hệ thống này", "the newest status is none of its business"
-            yield Next("nothing", None, *words)
+            words = "trạng thái mới không phải việc của hệ thống này"
+            yield Next("nothing", None, words, "the newest status is none of its business")
         return
     if holds:
         words = "sự kiện của hệ thống này bị giữ, chờ người quyết định: lienthong held list"
