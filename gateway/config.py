@@ -568,22 +568,34 @@ def default_folder() -> Path:
 def resolve_secrets(value: Any, place: str) -> Any:
     """Replace `env:NAME`, `env:NAME|default` and `file:/path` strings, at any depth. All that are missing are refused at once, by name."""
     missing: list[str] = []
-    resolved = _resolve(value, place, missing)
+    unset: list[tuple[str, str]] = []
+    resolved = _resolve(value, place, missing, unset)
+    if unset:
+        names = ", ".join(f"{name} ({where.removeprefix(place + '.')})" for where, name in unset)
+        missing.insert(
+            0, f"{place}: chưa đặt biến môi trường · environment variables that are not set: {names}{REMEDY}"
+        )
     if missing:
         raise Misconfigured("\n".join(missing))
     return resolved
 
 
-def _resolve(value: Any, place: str, missing: list[str]) -> Any:
+REMEDY = (
+    " → trước hết hãy · first:  set -a; . ./lienthong.env; set +a  (theo mẫu · made from deploy/lienthong.env.example)"
+)
+"""What to do about variables that are not set."""
+
+
+def _resolve(value: Any, place: str, missing: list[str], unset: list[tuple[str, str]]) -> Any:
     if isinstance(value, dict):
-        return {k: _resolve(v, f"{place}.{k}", missing) for k, v in value.items()}
+        return {k: _resolve(v, f"{place}.{k}", missing, unset) for k, v in value.items()}
     if isinstance(value, list):
-        return [_resolve(v, place, missing) for v in value]
+        return [_resolve(v, place, missing, unset) for v in value]
     if isinstance(value, str) and value.startswith("env:"):
         name, _, default = value[4:].partition("|")
         found = os.environ.get(name, default or None)
         if found is None:
-            missing.append(f"{place} wants the environment variable {name}, which is not set")
+            unset.append((place, name))
         return found
     if isinstance(value, str) and value.startswith("file:"):
         try:

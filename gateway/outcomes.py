@@ -40,6 +40,7 @@ OUTCOMES = ("delivered", "duplicate", *_RAISED)
 _KEYS = {"call", "http", "code", "text", "again", "outcome", "then", "wait", "say", "say_en", "why"}
 _SAY_MOST = 120
 _ANSWER_SHOWN = 160
+_UNREAD = ("no-envelope", "not-json", "no-token")  # the connectors' own words for an answer without the partner's
 _STATUS_CLASS = re.compile(r"[1-5]xx")
 
 
@@ -160,16 +161,18 @@ class Outcomes:
 
         A verdict with `then` is returned whatever its outcome: the connector goes on. `answer` is the excerpt
         kept with the attempt, `retry_after` what the partner asked for in seconds; it goes before the row's
-        `wait`. The reason is for people: the call, the partner's own words shortened, `say` and `say_en`.
+        `wait`. The reason is for people: the call, the partner's own words shortened, `say` and `say_en`. The error's
+        code is the partner's, or the HTTP status where the answer has none: a page with 503 is known by its 503.
         """
         verdict = self.judge(call, http=http, code=code, text=text, again=again)
         error = _RAISED.get(verdict.outcome)
         if error is None or verdict.then is not None:
             return verdict
         said = " ".join(part for part in (f"HTTP {http}" if http else "", str(code), _shorten(text)) if part)
+        unread = str(code) == "" or (code in _UNREAD and http >= 300)
         raise error(
             f"{call}: {said}: {verdict.say} · {verdict.say_en}",
-            code=str(code) or str(http),
+            code=str(http) if unread else str(code),
             answer=answer,
             retry_after=verdict.wait if retry_after is None else retry_after,
         )

@@ -12,6 +12,11 @@ LogIn = Callable[[], tuple[str, float]]
 """Gives a session and the seconds that it is used, counted from before it was asked for. Raises `TryLater`."""
 
 
+def is_outage(http: int) -> bool:
+    """A sign-in that met this status met a server that fails, or has too much to do: whatever it says, it tells nothing of the account."""
+    return http == 429 or http >= 500
+
+
 class Sessions:
     """The one session that all threads share.
 

@@ -12,7 +12,7 @@ from connectors.mapi.settings import Settings
 from gateway.errors import DeliveryError, TryLater, Unclassified
 from gateway.http import Http, Reply
 from gateway.outcomes import Outcomes
-from gateway.sessions import Sessions
+from gateway.sessions import Sessions, is_outage
 
 OUTCOMES = Outcomes.load(Path(__file__).parent / "outcomes.toml")
 
@@ -150,10 +150,11 @@ class Client:
         account = {"username": settings.username, "password": settings.password.get_secret_value()}
         try:
             said = read(self._http.call("POST", settings.auth_path, json=account))
-            OUTCOMES.settle("login", http=said.http, code=said.code, text=said.text, answer=said.excerpt)
         except DeliveryError as error:
             # A login delivers nothing, so whatever became of it, nothing is in doubt.
             raise TryLater(f"login: {error.reason}", code=error.code, answer=error.answer) from error
+        code = "" if is_outage(said.http) else said.code
+        OUTCOMES.settle("login", http=said.http, code=code, text=said.text, answer=said.excerpt)
         session = said.body.get("session")
         if not isinstance(session, str) or not session:
             raise TryLater("login: code 0, but no session came with it", code="no-session")

@@ -107,12 +107,13 @@ class MapiOutbound:
             return Standing(there=False, heal=heal)
         theirs = held[0].get("TrangThaiHoSo")
         word = theirs if isinstance(theirs, str) else None
+        statuses = _meanings(word, told) if born_there else STATUSES.get(word or "", ())
         rows = held[0].get(self._progress_key)
         lacking, strange = _compare_rows(told, rows) if isinstance(rows, list) else (None, False)
         return Standing(
             there=True,
-            theirs=word,
-            statuses=_meanings(word, told) if born_there else STATUSES.get(word or "", ()),
+            theirs=_words(word, statuses),
+            statuses=statuses,
             lacking=lacking,
             heal=replace(heal, step=()) if lacking and strange else heal,
             answer=json.dumps(held[0], ensure_ascii=False)[:2000],
@@ -222,6 +223,14 @@ def _meanings(word: str | None, told: Sequence[Parcel]) -> Sequence[int]:
     documents = [(parcel.documents.get("portal_status"), parcel.message.body) for parcel in told]
     found = [body["status"] for document, body in documents if document is not None and document["TrangThai"] == word]
     return list(dict.fromkeys(found)) or STATUSES.get(word or "", ())
+
+
+def _words(word: str | None, statuses: Sequence[int]) -> str | None:
+    """The portal's own code, and which statuses it does not tell apart where it stands for several."""
+    if len(statuses) < 2:
+        return word
+    codes = ", ".join(str(code) for code in sorted(statuses))
+    return f"{word} (bộ mã rút gọn: không phân biệt {codes})"
 
 
 def _compare_rows(told: Sequence[Parcel], rows: Sequence[Any]) -> tuple[list[str], bool]:

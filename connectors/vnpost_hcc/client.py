@@ -13,6 +13,7 @@ from connectors.vnpost_hcc.settings import Settings
 from gateway.errors import AskFirst, TryLater, Unclassified
 from gateway.http import Http, Reply
 from gateway.outcomes import Outcomes
+from gateway.sessions import is_outage
 
 NOT_JSON = "not-json"
 
@@ -119,7 +120,7 @@ class Client:
             value = str(token) if self._settings.auth_header == "access_token" else f"{kind} {token}"
             return _Token(value, asked_at + int(str(life)) - self._settings.token_margin)
         # The answer is not kept with the error: half a token may stand in it.
-        code = answer.get("error", "") if answer else NOT_JSON
+        code = "" if is_outage(reply.status) else answer.get("error", "") if answer else NOT_JSON
         self._outcomes.settle("token", http=reply.status, code=str(code), retry_after=reply.retry_after())
         raise Unclassified("token: the answer holds no token", code="no-token")
 

@@ -26,6 +26,7 @@ class Round:
         self.as_json = as_json
         self.count = self.differing = 0
         self.known: set[str] = set()  # dossiers that were answered for, at the partner asked now
+        self.answered: set[str] = set()  # those asked about at any
         self.unanswered: list[tuple[str, Unanswered]] = []  # partner, and the question that failed
         self.stopped = False
         self._kept: list[dict[str, Any]] = []
@@ -49,6 +50,7 @@ class Round:
         begun = time.monotonic()
         for count, answer in enumerate(answers, 1):
             self.known.add(answer.dossier)
+            self.answered.add(answer.dossier)
             self._note(partner, answer)
             if self._progress is not None and task is not None:
                 speed = count / (time.monotonic() - begun)
@@ -112,7 +114,9 @@ def _line(one: Asked) -> str:
     vietnamese, english = KINDS[one.finding.kind]
     told = "–" if one.finding.expected is None else one.finding.expected
     words = f"{one.dossier}  đã báo · told {told}, họ nói · they say {one.says.theirs or '–'}: {vietnamese} · {english}"
-    heals = f"; {len(one.finding.plan)} bản tin chữa · would heal it" if one.finding.plan else ""
+    heals = "; chỉ đối tác sửa được · only the partner can mend it"
+    if one.finding.plan:
+        heals = f"; {len(one.finding.plan)} bản tin chữa · would heal it"
     state = f"; {' · '.join(STATES[one.state])}" if one.state else ""
     return words + heals + state
 

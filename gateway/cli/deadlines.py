@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import click
-
 if TYPE_CHECKING:
     from rich.text import Text
 
@@ -96,13 +94,17 @@ def _caption(judged: Mapping[str, Any] | None) -> str | None:
 
 def _show_doubts(found: Mapping[str, Any]) -> None:
     """Each once, with the clocks that it is about unless those are all."""
+    from gateway.cli.show import write_lines
+
     about: dict[str, list[str]] = {}
     for name in CLOCKS:
         for doubt in found[name]["doubts"]:
             about.setdefault(f"{doubt['detail']} · {doubt['detail_en']}", []).append(name)
-    for words, names in about.items():
-        only = f"{', '.join(names)}: " if len(names) < len(CLOCKS) else ""
-        click.echo(click.style("!", fg="yellow") + f" {only}{words}")
+    lines = (
+        (f"{', '.join(CLOCKS[name] for name in names)}: " if len(names) < len(CLOCKS) else "") + words
+        for words, names in about.items()
+    )
+    write_lines("!", "yellow", lines)
 
 
 def _verdict(verdict: str | None) -> Text:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.options import as_json, at_home, open_books, read_config
-from gateway.flow.sheets import write_csv
 
 if TYPE_CHECKING:
     from gateway.dossiers.delays import Delay, Stretch
@@ -83,7 +82,7 @@ def delays(
 
 
 def _one(setup: Setup, home: Path, code: str, now: datetime, shape: str) -> None:
-    from gateway.cli.show import print_json
+    from gateway.cli.show import print_csv, print_json
     from gateway.flow.delays import explain
     from gateway.flow.lateness import Names, delay_json
 
@@ -92,15 +91,22 @@ def _one(setup: Setup, home: Path, code: str, now: datetime, shape: str) -> None
         print_json(delay_json(found, names, now))
     elif shape == "csv":
         head = ("begin", "end", "minutes", "worked", "owner", "who", "towards", "runs", "proofs")
-        click.echo(write_csv([head, *(_row(one) for one in found.stretches)]), nl=False)
+        print_csv([head, *(_row(one) for one in found.stretches)])
     else:
         show_delay(found, names)
 
 
 def _row(one: Stretch) -> Sequence[Any]:
-    begin, end = one.begin.isoformat(), one.end.isoformat()
+    begin, end = _instant(one.begin), _instant(one.end)
     proofs = " ".join(f"{proof.what}:{proof.id}" for proof in one.proofs)
     return begin, end, one.minutes, one.worked, one.owner.kind, one.owner.who, one.towards, int(one.runs), proofs
+
+
+def _instant(moment: datetime) -> str:
+    """As everywhere a person looks, in Vietnam's time."""
+    from gateway.canonical.scalars import HANOI
+
+    return moment.astimezone(HANOI).isoformat()
 
 
 def show_delay(found: Delay, names: Names) -> None:
@@ -123,18 +129,19 @@ def show_delay(found: Delay, names: Names) -> None:
         out.print(f"! {doubt.words} · {doubt.words_en}", markup=False, style="yellow")
     table(
         "Từng khoảng thời gian · Stretch by stretch",
-        ("!Từ · From", "#Phút", "#Làm việc", "Của ai · Whose", "Bằng chứng · Proofs"),
+        ("!Từ · From", "#Giờ:phút\nhours", "#làm việc\nworking", "Của ai · Whose", "Bằng chứng · Proofs"),
         [
-            (one.begin, one.minutes, one.worked if one.runs else f"({one.worked})", _whose(one, names), _proofs(one))
+            (one.begin, _long(one.minutes), _long(one.worked) if one.runs else f"({_long(one.worked)})", _whose(one, names), _proofs(one))
             for one in found.stretches
         ],
-        caption="Làm việc: phút trong giờ làm việc; ( ): đồng hồ Bộ chỉ số không chạy · in office hours; ( ): the index's clock stood still",
+        caption="Làm việc: phần trong giờ làm việc; ( ): đồng hồ Bộ chỉ số không chạy\n"
+        "Working: the part in office hours; ( ): the index's clock stood still",
     )  # fmt: skip
     totals = sorted(found.minutes().items(), key=lambda item: -item[1][0])
     table(
         "Cộng lại · In all",
-        ("Của ai · Whose", "#Phút", "", "#Làm việc"),
-        [(" · ".join(names.owner(owner)), wall, _long(wall), worked) for owner, (wall, worked) in totals],
+        ("Của ai · Whose", "#Giờ:phút\nhours", "#làm việc\nworking"),
+        [(" · ".join(names.owner(owner)), _long(wall), _long(worked)) for owner, (wall, worked) in totals],
     )
 
 
@@ -203,7 +210,7 @@ def _away(proof: Proof) -> str:
 
 
 def _all(setup: Setup, home: Path, days: tuple[str | None, str | None], by: str, now: datetime, shape: str) -> None:
-    from gateway.cli.show import print_json
+    from gateway.cli.show import print_csv, print_json
     from gateway.cli.stats import read_days
     from gateway.flow.lateness import Line, Names, gather_lateness, lateness_json
     from gateway.ledger.queries import Reader
@@ -215,7 +222,7 @@ def _all(setup: Setup, home: Path, days: tuple[str | None, str | None], by: str,
         print_json(lateness_json(found, names))
     elif shape == "csv":
         head = [one.name for one in fields(Line)]
-        click.echo(write_csv([head, *(list(asdict(line).values()) for line in found.lines)]), nl=False)
+        print_csv([head, *(list(asdict(line).values()) for line in found.lines)])
     else:
         show_lateness(found, names)
 
@@ -225,6 +232,23 @@ _KEYS = {
     "agency": "Cơ quan · Agency",
     "destination": "Đối tác · Partner",
 }
+_TITLES = {
+    "owner": "Của ai · Whose",
+    "agency": "Theo cơ quan · By agency",
+    "destination": "Trên đường tới đâu · On the way to whom",
+}
+_HEADS = (
+    "#Đến hạn\ndue", "#Trễ\nlate", "#tại bàn\ndesk", "#đường\ntruyền\nwire", "#Giờ:phút\nhours", "#trong giờ\nlàm việc\nworking",
+    "#Đường\ntruyền\nwire h.", "#đường truyền,\nlàm việc\nwire, working",
+)  # fmt: skip
+_CAPTION = (
+    "Giờ:phút của các hồ sơ trễ, và phần trong giờ làm việc; rồi phần trên đường truyền\n"
+    "Hours of late dossiers, and of them in office hours; then of those on the wire"
+)
+_EACH = (
+    "Một hồ sơ trễ được đếm ở mỗi dòng mà nó có phút, nên cột Trễ cộng lại có thể hơn tổng; các cột khác cộng đúng\n"
+    "A late dossier counts in each line in which it has minutes: that column may add up to more than its total, the others do not"
+)
 
 
 def show_lateness(found: Lateness, names: Names) -> None:
@@ -246,8 +270,8 @@ def show_lateness(found: Lateness, names: Names) -> None:
         f"   trong đó xong đúng hạn · ended in time {found.index_only}"
     )
     table(
-        "Của ai · Whose",
-        (_KEYS[found.by], "#Đến hạn", "#Trễ", "#tại bàn", "#đường truyền", "#Giờ", "#làm việc", "#trên đường truyền", "#làm việc"),
+        _TITLES[found.by],
+        (_KEYS[found.by], *_HEADS),
         [
             (
                 f"{line.name} · {line.name_en}", line.due or None, line.late, line.desk, line.wire, _long(line.minutes), _long(line.worked),
@@ -255,7 +279,7 @@ def show_lateness(found: Lateness, names: Names) -> None:
             )
             for line in [*found.lines, *([found.total] if found.lines else [])]
         ],
-        caption="Giờ:phút của các hồ sơ trễ · hours:minutes of late dossiers",
+        caption=_CAPTION if found.by == "agency" else f"{_CAPTION}\n{_EACH}",
     )  # fmt: skip
     table(
         "Trễ nhiều nhất · The worst",
@@ -274,7 +298,7 @@ def show_lateness(found: Lateness, names: Names) -> None:
 
 
 def _forecast(setup: Setup, home: Path, now: datetime, shape: str) -> None:
-    from gateway.cli.show import print_json
+    from gateway.cli.show import print_csv, print_json
     from gateway.flow.delays import Risk, foresee
     from gateway.flow.lateness import Names
 
@@ -284,7 +308,7 @@ def _forecast(setup: Setup, home: Path, now: datetime, shape: str) -> None:
     elif shape == "csv":
         head = [*(one.name for one in fields(Risk)), "on_the_wire"]
         rows = ([*_plain(asdict(one)).values(), int(one.on_the_wire)] for one in risks)
-        click.echo(write_csv([head, *rows]), nl=False)
+        print_csv([head, *rows])
     else:
         show_risks(risks, Names(setup), now)
 
@@ -292,7 +316,7 @@ def _forecast(setup: Setup, home: Path, now: datetime, shape: str) -> None:
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
     """Instants as text, yes and no as 1 and 0."""
     return {
-        name: value.isoformat() if isinstance(value, datetime) else int(value) if isinstance(value, bool) else value
+        name: _instant(value) if isinstance(value, datetime) else int(value) if isinstance(value, bool) else value
         for name, value in row.items()
     }
 

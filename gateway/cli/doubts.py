@@ -16,6 +16,22 @@ SAID = {
     "resend": "sẽ được gửi lại, không hỏi nữa · will be sent again, and not asked about",
     "discard": "đã bỏ; làn đi tiếp · discarded; the lane goes on",
 }
+KINDS = {
+    "send": "gửi · sent",
+    "ask": "hỏi · asked",
+    "told": "theo lời người xử lý · on a person's word",
+}
+"""What an attempt was, for people."""
+OUTCOMES = {
+    "delivered": "đã nhận · delivered",
+    "try_later": "chưa gửi được, thử lại · not done, tried again",
+    "ask_first": "chưa rõ · in doubt",
+    "rejected": "bị từ chối · refused",
+    "unclassified": "câu trả lời lạ · an answer no rule knows",
+    "duplicate": "đã có từ trước · had it before",
+    "told": "đối tác đã có · the partner has it",
+}
+"""How one ended, for people."""
 numbers = click.argument("deliveries", type=int, nargs=-1, required=True, metavar="SỐ…")
 
 
@@ -40,7 +56,7 @@ def list_(home: Path, destination: str | None, dossier: str | None, limit: int, 
     List them, oldest first: what is in doubt and why, what was asked and answered last, and when the next question comes.
     """
     from gateway.cli.looking import mask_of
-    from gateway.cli.show import mapping, print_json, table
+    from gateway.cli.show import TYPES, mapping, print_json, table
     from gateway.ledger import doubts as ledger
     from gateway.message import utc_now
 
@@ -54,11 +70,11 @@ def list_(home: Path, destination: str | None, dossier: str | None, limit: int, 
         return
     table(
         "Chưa rõ kết quả · In doubt",
-        ("#Số", "!Hồ sơ", "Đích", "Bản tin", "Vì sao", "#Đã hỏi", "Trả lời cuối", "Hỏi tiếp", "#Sau"),
+        ("#Số", "!Hồ sơ, bản tin, đích", "Vì sao chưa rõ", "#Đã hỏi", "Trả lời cuối", "Hỏi tiếp", "#Đợi sau nó"),
         [
             (
-                r.id, r.dossier, r.destination, r.type, masks[r.dossier].text(r.reason or "–"), r.asks,
-                masks[r.dossier].text((r.answer or "–")[:200]), _words(r, utc_now()), r.behind,
+                r.id, f"{r.dossier}\n{TYPES[r.type]} · {r.type}\n→ {r.destination}", masks[r.dossier].text(r.doubt or r.reason or "–"), r.asks,
+                masks[r.dossier].text((r.answer or (r.said if r.kind == "ask" else None) or "–")[:200]), _words(r, utc_now()), r.behind,
             )
             for r in rows
         ],
@@ -103,7 +119,15 @@ def show(delivery: int, home: Path, as_json: bool) -> None:
         print_json([mask.inside(mapping(a, "fence", "worker")) for a in tried])
         return
     rows = [
-        (a.started_at, a.kind, a.outcome, a.code, mask.text(a.reason or ""), mask.text(a.answer or "")) for a in tried
+        (
+            a.started_at,
+            KINDS.get(a.kind, a.kind),
+            OUTCOMES.get(a.outcome, a.outcome),
+            a.code,
+            mask.text(a.reason or ""),
+            mask.text(a.answer or ""),
+        )
+        for a in tried
     ]
     table(f"{dossier}: các lần thử · attempts", ("!Lúc", "Làm gì", "Kết quả", "Mã", "Vì sao", "Trả lời"), rows)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gateway.cli.moments import Moment
 from gateway.cli.options import answerable, as_json, at_home, at_most, open_books, open_gateway
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def list_(home: Path, dossier: str | None, ruled: bool, limit: int, as_json: boo
 @at_home
 @click.option(
     "--at",
-    type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"]),
+    type=Moment(),
     help="Thực sự xảy ra lúc nào, khi giờ của bản tin sai, kèm +07:00 · when it really happened, where its own time is wrong.",
 )
 @answerable

@@ -71,14 +71,14 @@ def _show_incidents(gateway: Gateway, rows: Sequence[Any], *, closed: bool) -> N
     from gateway.cli.show import table, when
     from gateway.flow.signs import titles
 
-    ends = ("Đến · Until",) if closed else ()
+    ends = ("Đến · Until",) if closed or any(row.well_at for row in rows) else ()
     table(
         "Sự cố · Incidents",
         ("#Số", "Của", "Sự cố", "Thấy gì", "!Từ", *ends),
         [
             (
-                row.id, row.owner, "\n".join(titles(row.trouble)), f"{row.what}\n{row.what_en}", when(row.since)[:-3],
-                *((when(row.well_at)[:-3] if row.closed_at else _still(row),) if closed else ()),
+                row.id, row.owner, "\n".join(titles(row.trouble)), _seen(row), when(row.since)[:-3],
+                *((when(row.well_at)[:-3] if row.closed_at else _still(row),) if ends else ()),
             )
             for row in rows
         ],
@@ -87,7 +87,15 @@ def _show_incidents(gateway: Gateway, rows: Sequence[Any], *, closed: bool) -> N
 
 
 def _still(row: Any) -> str:
-    return "vừa hết · just over" if row.well_at else "đang còn · open"
+    from gateway.cli.show import when
+
+    return f"vừa hết · just over {when(row.well_at)[:-3]}" if row.well_at else "đang còn · open"
+
+
+def _seen(row: Any) -> str:
+    """Of what is over, what was seen last: nothing waits there any more."""
+    words = ("lần thấy cuối: ", "seen last: ") if row.well_at else ("", "")
+    return f"{words[0]}{row.what}\n{words[1]}{row.what_en}"
 
 
 def _show_notices(title: str, rows: Sequence[Any]) -> None:
@@ -132,7 +140,7 @@ def show(number: int, home: Path, as_json: bool) -> None:
     out.print(f"[bold]{number}[/]  {title[0]} · {title[1]}")
     for line in (
         f"{name[0]} · {name[1]} ({row.owner})",
-        f"{row.what} · {row.what_en}",
+        _seen(row).replace("\n", " · "),
         f"từ · since {when(row.since)}, {lasted[0]}; "
         + (f"hết · over {when(row.well_at)}" if row.closed_at else _still(row)),
         f"nhiều nhất · at most {row.most}, trở lại · came back {row.again}×",

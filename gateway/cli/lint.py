@@ -113,8 +113,9 @@ def losses_of(found: Sequence[Mapping[str, Any]]) -> list[Loss]:
 
 
 def _show(dossier: str, losses: Sequence[Loss], faults: Sequence[Fault]) -> None:
-    for fault in faults:
-        click.echo(f"✗ {fault.code} {fault.pointer}: {fault.detail} · {fault.detail_en}")
+    from gateway.cli.show import write_lines
+
+    write_lines("✗", "bold red", (f"{f.code} {f.pointer}: {f.detail} · {f.detail_en}" for f in faults))
     show_losses(f"Bộ chỉ số 766 · National index: {dossier}", losses)
 
 
@@ -125,13 +126,12 @@ def show_losses(title: str, losses: Sequence[Loss]) -> None:
     rows = sorted(losses, key=lambda loss: not loss.mend)
     table(
         title,
-        ("Sửa được", "!Chỉ số", "#Điểm", "Trường", "Vì sao"),
+        ("Sửa được", "Chỉ số, trường", "#Điểm", "Vì sao"),
         [
             (
                 "✓ mend" if loss.mend else "–",
-                f"{loss.indicator} {loss.name}",
+                f"{loss.indicator} {loss.name}\n{loss.field}\n{loss.wire}",
                 f"≤ {loss.points:g}{'' if loss.points_of == 'indicator' else ' (nhóm)'}",
-                f"{loss.field}\n{loss.wire}",
                 f"{loss.detail}\n{loss.detail_en}",
             )
             for loss in rows

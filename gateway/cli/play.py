@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -319,23 +318,36 @@ class Play:
 
     def linger(self) -> None:
         """Leave it running, and say what to try."""
-        at, key = self.stage.address, self.stage.keys["one-stop"]
-        code = next(iter(self.stage.twins["one-stop"].book()["knows"]))
-        lines = [
-            "", "Vẫn đang chạy; mở cửa sổ lệnh khác và thử · still running; in another terminal, try:",
-            f"  curl -sS -w '\\n' {at}/readyz",
-            f"  curl -sS -w '\\n' {at}/api/v1/dossiers/{code} -H 'Authorization: Bearer {key}'",
-            f"  curl -sS -w '\\n' '{at}/api/v1/status-feed?limit=5' -H 'Authorization: Bearer {self.stage.keys['portal']}'",
-            *(f"  curl -sS -w '\\n' {twin.address}/_twin/book      # {name}" for name, twin in self.stage.twins.items()),
-            *(f"  {site}/      # mở bằng trình duyệt · in a browser: {name}" for name, site in self.province.sites.items()),
-            f"  curl -sS -w '\\n' {self.stage.twins['portal'].address}/_twin/chaos -d '{{\"down\": true}}'      # ngừng Cổng · stop the portal",
-            f"  export PATH={Path(sys.executable).parent}:$PATH LIENTHONG_HOME={self.stage.home}",
-            f"  lienthong flow; lienthong held list; lienthong trace {code}",
-            "Ctrl-C để dừng và dọn · to stop and clean up",
-        ]  # fmt: skip
-        for line in lines:
+        for line in self.advice(self.stage.write_environment()):
             self.out.print(line, markup=False, soft_wrap=True)
         threading.Event().wait()  # until Ctrl-C or SIGTERM
+
+    def advice(self, environment: Path) -> list[str]:
+        """What to type in another terminal, each line whole."""
+        at, key = self.stage.address, self.stage.keys["one-stop"]
+        code = next(iter(self.stage.twins["one-stop"].book()["knows"]))
+        portal = self.stage.twins["portal"].address
+        planted = f'{{"plant": {{"MaHoSo": "{code}", "TrangThaiHoSo": "2"}}}}'
+        return [
+            "", "Vẫn đang chạy; mở cửa sổ lệnh khác, dán dòng này trước · still running; in another terminal, first of all:",
+            f"  set -a; . {environment}; set +a",
+            "Hỏi cổng · ask the gateway:",
+            f"  lienthong flow; lienthong held list; lienthong trace {code}",
+            "  lienthong reconcile run portal --dry-run; lienthong reconcile list --all",
+            f"  lienthong delays {code}; lienthong delays --by destination; lienthong delays --forecast",
+            f"  lienthong stats --by agency; lienthong lint {code}; lienthong digest",
+            f"  curl -sS -w '\\n' {at}/readyz",
+            f"  curl -sS -w '\\n' {at}/api/v1/dossiers/{code} -H 'Authorization: Bearer {key}'      # khóa của · the key of one-stop",
+            f"  curl -sS -w '\\n' '{at}/api/v1/status-feed?limit=5' -H 'Authorization: Bearer {self.stage.keys['portal']}'      # portal",
+            *(f"  curl -sS -w '\\n' {twin.address}/_twin/book      # sổ của · the book of {name}" for name, twin in self.stage.twins.items()),
+            *(f"  {site}/      # mở bằng trình duyệt · in a browser: {name}" for name, site in self.province.sites.items()),
+            "Ngừng Cổng, cho Cổng chạy lại · stop the portal, start it again:",
+            f"  curl -sS -w '\\n' {portal}/_twin/chaos -d '{{\"down\": true}}'",
+            f"  curl -sS -w '\\n' {portal}/_twin/chaos -d '{{\"down\": false}}'",
+            "Sửa tay sổ của Cổng; cổng thấy và chữa trong vài giây · change the portal's book by hand; it is found and healed within seconds:",
+            f"  curl -sS -w '\\n' {portal}/_twin/act -d '{planted}'; sleep 8; lienthong reconcile list --all",
+            "Ctrl-C để dừng và dọn · to stop and clean up",
+        ]  # fmt: skip
 
 
 __all__ = ["Play"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -115,6 +116,16 @@ class Stage:
         for partner in ("one-stop", "portal"):
             self.keys[partner] = self.run("keys", "add", partner, "--note", "demo").strip()
         self._first_line("up", self._start("up", ["up", "--port", self.address.rpartition(":")[2]]))
+
+    def write_environment(self) -> Path:
+        """What a `lienthong` command of another terminal wants of this house, for `set -a; . FILE; set +a`."""
+        file = self.home / "lienthong.env"
+        ours = {name: value for name, value in self.environment.items() if name.startswith("LIENTHONG_")}
+        lines = [f"PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH"]
+        lines += [f"{name}={shlex.quote(value)}" for name, value in ours.items()]
+        file.touch(mode=0o600)
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return file
 
     def run(self, *arguments: str) -> str:
         """A `lienthong` command in this house; its output. Raises `Misconfigured` with what it said when it failed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.options import as_json, at_home, open_books, read_config
-from gateway.flow.sheets import write_csv
+from gateway.errors import Misconfigured
 
 if TYPE_CHECKING:
     from gateway.dossiers.statistics import Statistics, Tally
@@ -44,13 +45,20 @@ def stats(
     Statistics of some days, both included, in Vietnam's time: received, resolved, early, on time, late, open and overdue, online and postal
     shares, supplements, satisfaction. What each figure counts: docs/statistics.md.
     """
-    from gateway.cli.show import print_json
+    from gateway.canonical.scalars import HANOI
+    from gateway.cli.show import print_csv, print_json
     from gateway.codes import CsvCodes
     from gateway.dossiers.statistics import gather_statistics
     from gateway.ledger.queries import Reader
     from gateway.message import utc_now
 
+    if sum((as_json, as_csv, xlsx is not None)) > 1:
+        raise click.UsageError("chọn một trong --json, --csv, --xlsx · choose one of them")
     begin, end = read_days(first, last, utc_now())
+    if (today := utc_now().astimezone(HANOI).date()) < begin:
+        raise click.BadParameter(
+            f"--from {begin}: chưa đến ngày đó, hôm nay là {today} · has not come yet, today is {today}"
+        )
     config = read_config(home)
     codes = CsvCodes(config.folder / "codelists")
     found = gather_statistics(open_books(home), config, codes, Reader("", "all"), begin, end, by, utc_now())
@@ -60,7 +68,7 @@ def stats(
     elif as_json:
         print_json(found.as_json())
     elif as_csv:
-        click.echo(write_csv(rows_of(found)), nl=False)
+        print_csv(rows_of(found))
     else:
         show_statistics(found)
 
@@ -87,6 +95,7 @@ def _day(name: str, text: str) -> date:
 
 # ── one shape for the table, CSV and the spreadsheet ────────────────────────────────────────────────────────────
 
+KEYS = ("Mã", "Tên", "Tên tiếng Anh")
 COLUMNS = {
     "received": "Tiếp nhận",
     "resolved": "Đã giải quyết",
@@ -122,42 +131,62 @@ def _cells(tally: Tally) -> list[Any]:
 
 
 def write_spreadsheet(file: Path, found: Statistics) -> None:
+    """Raises `Misconfigured` where it cannot be written."""
     from gateway.cli.spreadsheet import write_xlsx
 
-    head, *lines = rows_of(found)
-    named = [*head[:3], *COLUMNS.values(), *(f"{COLUMNS[share]} %" for share in SHARES)]
+    _, *lines = rows_of(found)
+    named = [*KEYS, *COLUMNS.values(), *(f"{COLUMNS[share]} %" for share in SHARES)]
     title = f"{found.first.isoformat()} – {found.last.isoformat()}"
-    file.write_bytes(write_xlsx(title, [named, *lines]))
-
-
-_HEADS = (
-    "Giải\nquyết", "Trước\nhạn", "Đúng\nhạn", "Quá\nhạn", "Đang\nlàm", "quá\nhạn", "Trực\ntuyến", "Bưu\nchính", "Bổ\nsung", "Hài\nlòng",
-)  # fmt: skip
+    try:
+        file.write_bytes(write_xlsx(title, [named, *lines]))
+    except OSError as error:
+        raise Misconfigured(f"{file}: không ghi được · cannot be written: {error.strerror}") from error
 
 
 def show_statistics(found: Statistics) -> None:
-    from gateway.cli.show import table, when
+    """What came in, and what became of what was there: two tables, a line a group in each."""
+    from gateway.cli.show import console, table, when
 
-    lines = [(group.name, group.tally) for group in found.groups]
-    lines += [("Tổng cộng · Total", found.total)]
+    lines = [*((group.name, group.tally) for group in found.groups), ("Tổng cộng · Total", found.total)]
+    told = [(name, tally.as_json()) for name, tally in lines]
     days = f"{found.first:%d/%m/%Y} – {found.last:%d/%m/%Y}"
+    console().print(f"[bold]Thống kê · Statistics  {days}[/] (tính đến · as of {when(found.as_of)})")
     table(
-        f"Thống kê · Statistics {days} (tính đến · as of {when(found.as_of)})",
-        ("", "#Nhận", *(f"#{name}" for name in _HEADS)),
-        [_line(name, tally) for name, tally in lines],
-        caption="Trước hạn, đúng hạn, quá hạn: % của số đến hạn; trực tuyến, bưu chính, bổ sung: % của số nhận · of those due; of those received",
+        "Tiếp nhận · Received",
+        (
+            "", "#Tiếp nhận\nreceived", "#Trực tuyến\nonline", "#Bưu chính\nby post", "#Phải bổ sung\nsupplemented", "#Đánh giá\nratings",
+            "#Hài lòng\nsatisfied",
+        ),
+        [
+            (name, one["received"], _both(one, "online"), _both(one, "postal"), _both(one, "supplemented"), one["ratings"], _both(one, "satisfied"))
+            for name, one in told
+        ],
+        caption="Trực tuyến, bưu chính, bổ sung: % của số tiếp nhận; hài lòng: % của lượt đánh giá\n"
+        "Online, by post, supplemented: % of those received; satisfied: % of ratings",
+    )  # fmt: skip
+    table(
+        "Kết quả · What became of them",
+        (
+            "", "#Giải quyết\nresolved", "#trước hạn\nearly", "#đúng hạn\non time", "#quá hạn\nlate", "#không hẹn\nunpromised",
+            "#Đóng\nclosed", "#Đang làm\nopen", "#quá hạn\noverdue",
+        ),
+        [
+            (
+                name, one["resolved"], _both(one, "early"), _both(one, "on_time"), _both(one, "late"), one["unpromised"], one["closed"], one["open"],
+                _both(one, "overdue"),
+            )
+            for name, one in told
+        ],
+        caption="Giải quyết = trước hạn + đúng hạn + quá hạn + không hẹn ngày. Đóng: từ chối, rút, dừng\n"
+        "%: của số đến hạn (trước, đúng, quá hạn, và đang làm mà quá hạn)\n"
+        "Tổng cộng: tiếp nhận + còn từ trước kỳ = giải quyết + đóng + đang làm\n"
+        "Resolved = early + on time + late + unpromised. Closed: refused, withdrawn, stopped\n"
+        "%: of those due (early, on time, late, overdue)\n"
+        "Total: received + left over from before = resolved + closed + open",
     )  # fmt: skip
 
 
-def _line(name: str, tally: Tally) -> tuple[Any, ...]:
-    told = tally.as_json()
-    shares = told["shares"]
-
-    def both(count: str) -> str:
-        return f"{told[count]}" if shares[count] is None else f"{told[count]}\n{shares[count]:.2f}%"
-
-    satisfied = None if shares["satisfied"] is None else f"{shares['satisfied']:.2f}%"
-    return (
-        name, told["received"], told["resolved"], both("early"), both("on_time"), both("late"), told["open"], both("overdue"), both("online"),
-        both("postal"), both("supplemented"), satisfied,
-    )  # fmt: skip
+def _both(told: Mapping[str, Any], count: str) -> str:
+    """The count, and its share below it."""
+    share = told["shares"][count]
+    return f"{told[count]}" if share is None else f"{told[count]}\n{share:.2f}%"

@@ -13,6 +13,8 @@ from gateway.cli.options import as_json, at_home, open_books, read_config
 from gateway.errors import Fault, NotFound
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rich.text import Text
 
     from gateway.flow.gateway import Setup
@@ -113,9 +115,9 @@ def _show_dossier(found: dict[str, Any], names: dict[int, str]) -> None:
         )
     table(
         "Ai tin gì · Who believes what",
-        ("Hệ thống", "Trạng thái", "!Từ lúc", "Vì", "Bản tin làm chứng", "Tiếp theo"),
+        ("Hệ thống", "Trạng thái", "Từ lúc, bản tin làm chứng", "Căn cứ", "Tiếp theo"),
         [
-            (b["system"], _believed(b, names), b["since"], _sure(b), b["message"], _next(b["next"]))
+            (b["system"], _believed(b, names), _shown(b["since"], b["message"]), _sure(b), _next(b["next"]))
             for b in found["beliefs"]
         ],
     )
@@ -128,19 +130,36 @@ def _show_axes(axes: dict[str, Any]) -> None:
     from gateway.cli.show import table
 
     money = axes["financial"]
-    rows = [("Tài chính · financial", _money(money), money["since"], money["message"])] if money["since"] else []
+    rows = (
+        [("Tài chính · financial", _money(money), _shown(money["since"], money["message"]))] if money["since"] else []
+    )
     for one in axes["postal"]:
-        rows.append(
-            (f"Bưu chính · postal {one['order']}", f"{one['name']} · {one['name_en']}", one["since"], one["message"])
-        )
-        rows += [
-            ("", f"không tính · set aside: {late['theirs'] or late['state']} ({late['reason']})", late["at"], late["message"])
-            for late in one["aside"]
-        ]  # fmt: skip
+        stands = f"{one['name']} · {one['name_en']}"
+        rows.append((f"Bưu chính · postal {one['order']}", stands, _shown(one["since"], one["message"])))
+        rows += [("", _aside(late), _shown(late["at"], late["message"])) for late in one["aside"]]
     apart = [one for one in axes["synchronisation"] if one["state"] != "in_step"]
-    rows += [(f"Đồng bộ · in step {one['system']}", f"{one['name']} · {one['name_en']}", None, None) for one in apart]
+    rows += [(f"Đồng bộ · synchronisation {one['system']}", f"{one['name']} · {one['name_en']}", None) for one in apart]
     if rows:
-        table("Các trục khác · Other axes", ("!Trục", "Đang ở", "!Từ lúc", "Bản tin làm chứng"), rows)
+        table("Các trục khác · Other axes", ("Trục", "Đang ở", "Từ lúc, bản tin làm chứng"), rows)
+
+
+ASIDE = {
+    "terminal": "bưu gửi đã kết thúc · it had ended",
+    "not-lawful": "không có bước này từ trạng thái đang ở · no step from where it stood",
+    "unlisted": "mã không có trong bảng · the code is in no table",
+}
+"""Why an event of the post moved nothing."""
+
+
+def _aside(late: dict[str, Any]) -> str:
+    return f"không tính · set aside: {late['theirs'] or late['state']} ({ASIDE[late['reason']]})"
+
+
+def _shown(since: datetime | None, message: str | None) -> str | None:
+    """When, and below it the message that proves it."""
+    from gateway.cli.show import when
+
+    return "\n".join([*([when(since)] if since else []), *([message] if message else [])]) or None
 
 
 def _money(money: dict[str, Any]) -> str:
@@ -154,7 +173,7 @@ def _believed(belief: dict[str, Any], names: dict[int, str]) -> Text:
 
     status = belief["status"]
     words = f"{status} {names[status]}" if status else belief["theirs"] or "–"
-    words += f" ({belief['sub_status']})" if belief["sub_status"] else ""
+    words += f"\n({belief['sub_status']})" if belief["sub_status"] else ""
     return Text(words) if belief["agrees"] else Text(f"{words} ⚠", style="bold yellow")
 
 
@@ -177,16 +196,16 @@ def _next(step: dict[str, Any] | None) -> str | None:
 def _show_messages(found: dict[str, Any], names: dict[int, str]) -> None:
     from rich.text import Text
 
-    from gateway.cli.show import table, when
+    from gateway.cli.show import TYPES, table, when
 
     rows = []
     for one in found["messages"]:
-        words = one["type"] + (f" {one['status']} {names[one['status']]}" if one["status"] else "")
-        happened, received = when(one["event_time"]), when(one["received_time"])
-        same_day = happened[:8] == received[:8]
+        words = f"{TYPES[one['type']]} · {one['type']}" + (
+            f"\n{one['status']} {names[one['status']]}" if one["status"] else ""
+        )
         told = Text.assemble(words, ("\n" + one["id"], "dim"))
-        rows.append((happened, received[9:] if same_day else received, one["source"], told, _gone(one)))
-    table("Diễn biến · What happened", ("!Xảy ra", "!Nhận lúc", "!Từ", "!Bản tin", "Gửi đến"), rows)
+        rows.append((f"{when(one['event_time'])}\n{when(one['received_time'])}", one["source"], told, _gone(one)))
+    table("Diễn biến · What happened", ("!Xảy ra,\nnhận lúc", "Từ", "Bản tin", "Gửi đến"), rows)
 
 
 def _gone(message: dict[str, Any]) -> Text:
@@ -211,5 +230,25 @@ def _show_acts(found: dict[str, Any]) -> None:
     from gateway.cli.show import table
 
     if found["acts"]:
-        rows = [(a["at"], a["who"], a["act"], a["subject"], a["reason"]) for a in found["acts"]]
-        table("Người đã can thiệp · What people did", ("Lúc", "Ai", "Việc", "Với", "Vì sao"), rows)
+        rows = [(a["at"], a["who"], _act(a["act"]), a["subject"], a["reason"]) for a in found["acts"]]
+        table("Người đã can thiệp · What people did", ("!Lúc", "Ai", "Việc", "Với", "Vì sao"), rows)
+
+
+ACTS = {
+    "applied": "cho áp dụng",
+    "arrived": "cho là đã đến",
+    "ask": "hỏi lại bên gửi",
+    "ask-now": "cho hỏi ngay",
+    "discard": "bỏ lượt gửi",
+    "discarded": "bỏ qua",
+    "edit": "sửa nội dung",
+    "heal": "cho chữa",
+    "look": "xem dữ liệu cá nhân",
+    "retry": "cho gửi lại",
+    "retry-absent": "cho gửi lại, vì bên kia không có",
+}
+"""What people do to a dossier's messages and deliveries, beside the ledger's names."""
+
+
+def _act(name: str) -> str:
+    return f"{ACTS[name]} · {name}" if name in ACTS else name

@@ -27,7 +27,7 @@ from gateway.dialect.template import write_time
 from gateway.errors import AskFirst, TryLater, Unclassified
 from gateway.http import Http, Reply
 from gateway.message import utc_now
-from gateway.sessions import Sessions
+from gateway.sessions import Sessions, is_outage
 
 _WORDS = {"id", "method", "path", "query", "target", "host", "timestamp", "nonce", "content_type", "body", "sha256", "sha256_base64"}  # fmt: skip
 _WORD = re.compile(r"\{([a-z0-9_]+)\}")
@@ -312,8 +312,16 @@ def log_in(http: Http, auth: OAuth2 | Login) -> tuple[str, float]:
         refused = answer is not None and reply.status in (200, 400, 401, 403)
         wait = reply.retry_after() or (_REFUSED_WAIT if refused else None)
         words = f"đăng nhập · signing in: HTTP {reply.status}: không có mã truy cập · no token came"
-        raise TryLater(words, code=text_at(answer, "/error") or "no-token", retry_after=wait)
+        raise TryLater(words, code=_refusal_code(reply.status, answer), retry_after=wait)
     return token, max(1.0, _life(auth, answer) - auth.margin)
+
+
+def _refusal_code(status: int, answer: Any) -> str:
+    """Its own, or the status. A page with 200 is some proxy speaking."""
+    own = None if is_outage(status) else text_at(answer, "/error")
+    if own is None and status >= 300:
+        return str(status)
+    return "not-json" if answer is None else own or "no-token"
 
 
 def _asked(http: Http, auth: OAuth2 | Login) -> Reply:

@@ -12,13 +12,16 @@ from typing import Any
 
 from gateway.config import Config
 from gateway.dossiers.postal import DISCARDED, TAKEN, facts_of, follow, given_up, parcels
-from gateway.ledger.believing import Material, sub_status
+from gateway.ledger.believing import VOUCHED, Material, sub_status
 from gateway.ledger.tables import OPEN
 
 HOW = {
     "said": ("tự nói", "said it"),
+    "implied": ("suy ra từ lời của họ", "follows from what it said"),
     "accepted": ("đã nhận", "was told, and took it"),
+    "vouched": ("đã nhận, theo lời người xử lý", "took it, on a person's word"),
     "confirmed": ("đã hỏi, xác nhận", "asked, and confirmed it"),
+    "alike": ("đã hỏi, mã của họ gộp nhiều trạng thái", "asked; its code stands for several statuses, this among them"),
     "asked": ("đã hỏi, nói khác", "asked, and says otherwise"),
     "untold": ("chưa được báo", "was told nothing yet"),
 }
@@ -81,6 +84,7 @@ def _posts(material: Material, config: Config, now: datetime) -> Iterator[Side]:
     facts, record = facts_of(material), {one.order: one.state for one in parcels(material, config.postal)}
     of = {one.id: one.body["order"] for one in material.told if one.type in ("PostalOrdered", "PostalCancelled")}
     told = {(row.destination, of[row.message]) for row in material.sent if row.message in of and row.state != DISCARDED}
+    vouched = {(row.destination, row.message) for row in material.sent if row.code == VOUCHED}
     said = {(fact.system, fact.order) for found in facts.values() for fact in found if fact.system is not None}
     for system, order in sorted(told | said):
         parcel = follow(config.postal, [fact for fact in facts[order] if fact.system == system])
@@ -88,7 +92,8 @@ def _posts(material: Material, config: Config, now: datetime) -> Iterator[Side]:
             side = Side(system, None, order, None, "untold", None, None, None, None, agrees=False)
         else:
             proof, agrees = parcel.proof, parcel.state == record[order]
-            how, theirs = ("said", proof.theirs) if proof.theirs else ("accepted", config.postal[parcel.state].name)
+            took = "vouched" if (system, proof.message) in vouched else "accepted"
+            how, theirs = ("said", proof.theirs) if proof.theirs else (took, config.postal[parcel.state].name)
             side = Side(system, None, order, parcel.since, how, proof.message, None, theirs, None, agrees=agrees)
         yield replace(side, next=next(_steps(side, material, False, config, now), None))
 
@@ -133,7 +138,7 @@ def _believes(system: str, material: Material, status: int) -> Side:
     if answer is None or (belief is not None and answer.at < belief.at):
         if belief is None:
             return Side(system, None, None, None, "untold", None, None, None, None, agrees=False)
-        return _told(system, belief, belief.how, status, material)
+        return _told(system, belief, _sure(belief), status, material)
     if belief is None or answer.finding != "agrees":
         return Side(
             system,
@@ -147,9 +152,20 @@ def _believes(system: str, material: Material, status: int) -> Side:
             answer.finding,
             agrees=False,
         )
-    how = "confirmed" if answer.status == belief.status else belief.how
+    how = _sure(belief)
+    if answer.status == belief.status:
+        how = "confirmed"
+    elif answer.status is None and answer.theirs:  # one word of theirs for several of our statuses
+        how = "alike"
     confirmed = _told(system, belief, how, status, material)
     return replace(confirmed, asked_at=answer.at, theirs=answer.theirs, finding=answer.finding)
+
+
+def _sure(belief: Any) -> str:
+    """How sure that is without an answer. What a route made of its words, and what a person vouched for, is told as such."""
+    if belief.how == "said":
+        return "implied" if belief.implied else "said"
+    return "vouched" if belief.vouched else str(belief.how)
 
 
 def _told(system: str, belief: Any, how: str, status: int, material: Material) -> Side:
@@ -175,11 +191,16 @@ def _steps(side: Side, material: Material, holds: bool, config: Config, now: dat
     if holds:
         words = "sự kiện của hệ thống này bị giữ, chờ người quyết định: lienthong held list"
         yield Next("person", None, words, "its event is held, and a person decides: lienthong held list")
+    belief = material.beliefs.get(side.system)
+    if belief is not None and belief.ruling == "discarded":
+        words = "sự kiện của hệ thống này đã bị bỏ: sửa ngay tại đó, hoặc để nó gửi lại bản tin đúng"
+        yield Next("person", None, words, "its event was discarded: set it right there, or have it send the right one")
     partner = config.partners.get(side.system)
     if partner is not None and partner.reconcile.mode != "off" and side.how != "untold":
         at = (side.asked_at or now) + timedelta(seconds=partner.reconcile.every_seconds)
         yield Next("ask", at, "hỏi lại ở vòng đối soát sau", "asked again in the next round of reconciliation")
-    yield Next("nothing", None, "không có tuyến nào báo điều này cho nó", "no route tells it that")
+    words = "không có tuyến nào báo điều này cho nó: phải sửa ngay tại đó"
+    yield Next("nothing", None, words, "no route tells it that: it is to be set right there")
 
 
 def _delivery(head: Any, now: datetime) -> Next:

@@ -34,6 +34,31 @@ STATES = {
 }
 """What is done about a difference, Vietnamese and English."""
 
+_NO_CURE = {
+    "missing-here": (
+        "Cổng không tự lập được hồ sơ: chỉ đối tác gửi được hồ sơ này.",
+        "The gateway founds no dossier by itself: only the partner can send it.",
+    ),
+    "missing-steps": (
+        "Không gửi lại được: ở đó có dòng không ai báo, có thể chính là bước thiếu đã bị sửa; gửi lại thì thành hai. Đối tác phải sửa.",
+        "Nothing can be sent again: a row stands there that nobody told, which may be the lacking step, changed; it would stand there twice. "
+        "The partner has to mend it.",
+    ),
+    "unclassified": (
+        "Chưa biết lời của đối tác nghĩa là gì: thêm một dòng vào statuses.toml của kết nối, rồi hỏi lại.",
+        "What the partner's word means is not known: add a row to the connector's statuses.toml, and it is asked again.",
+    ),
+}
+_NOTHING_LAWFUL = (
+    "Chỉ đối tác sửa được: chính họ rút lại lời mình, hoặc không có gì gửi lại được mà không lặp một bước họ đã có.",
+    "Only the partner can mend it: it goes back on its own word, or nothing can be sent again without doubling a step that it has.",
+)
+
+
+def no_cure(kind: str) -> tuple[str, str]:
+    """Why nothing heals a difference of this kind that has no plan, Vietnamese and English."""
+    return _NO_CURE.get(kind, _NOTHING_LAWFUL)
+
 
 @dataclass(frozen=True, slots=True)
 class Told:

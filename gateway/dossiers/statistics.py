@@ -133,7 +133,7 @@ def gather_statistics(
 ) -> Statistics:
     """Of what the reader may know of. One reading of the ledger."""
     since, until = _midnight(first), _midnight(last + timedelta(days=1))
-    at = max(since, min(until, now))
+    at = min(until, now)
     key = _KEYS[by](codes)
     tallies: dict[str, Tally] = {}
     with ledger.read() as connection:

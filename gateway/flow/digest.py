@@ -5,6 +5,7 @@ Plain text that a telephone shows, Vietnamese first. Of dossiers only their code
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -46,6 +47,18 @@ class Down:
 
 
 @dataclass(frozen=True, slots=True)
+class Over:
+    """An incident that was well at the last look, and not yet for long enough to be closed."""
+
+    incident: int
+    trouble: str
+    owner: str
+    name: Words
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """What has not reached a partner: how many, since when the oldest; of them in doubt, and waiting for a person."""
 
@@ -72,10 +85,11 @@ class Figures:
 @dataclass(frozen=True, slots=True)
 class Digest:
     """`risks`: what turns late today (None: it could not be reckoned); `drift`: open differences by partner; `unsent`: notices that fail or
-    were given up."""
+    were given up; `names`: of those that `risks` and `drift` tell of."""
 
     at: datetime
     down: Sequence[Down]
+    over: Sequence[Over]
     waiting: Sequence[Waiting]
     risks: Sequence[Risk] | None
     drift: Mapping[str, int]
@@ -83,6 +97,7 @@ class Digest:
     expiring: Sequence[Expiring]
     yesterday: Figures
     unsent: int
+    names: Mapping[str, Words]
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -93,6 +108,13 @@ class Digest:
                     "what": one.what[0], "what_en": one.what[1], "since": write_instant(one.since),
                 }
                 for one in self.down
+            ],
+            "over": [
+                {
+                    "incident": one.incident, "trouble": one.trouble, "owner": one.owner, "name": one.name[0], "name_en": one.name[1],
+                    "since": write_instant(one.since), "until": write_instant(one.until),
+                }
+                for one in self.over
             ],
             "waiting": [
                 {
@@ -135,11 +157,15 @@ def gather_digest(gateway: Gateway, now: datetime) -> Digest:
         failing = ledger.count_notices(connection, now - GIVEN_UP_SHOWN)
         received = watching.received_between(connection, since, midnight)
         delivered = watching.delivered_between(connection, since, midnight)
+    rows = [row for row in rows if row.trouble not in ENDING]
+    risks = _reckoned(lambda: forecast(gateway, now))
+    named = {*differences, *(risk.waits_for for risk in risks or () if risk.on_the_wire)}
     return Digest(
         at=now,
-        down=[Down(r.id, r.trouble, r.owner, name_of(gateway, r.owner), (r.what, r.what_en), r.since) for r in rows if r.trouble not in ENDING],
+        down=[Down(r.id, r.trouble, r.owner, name_of(gateway, r.owner), (r.what, r.what_en), r.since) for r in rows if r.well_at is None],
+        over=[Over(r.id, r.trouble, r.owner, name_of(gateway, r.owner), r.since, r.well_at) for r in rows if r.well_at is not None],
         waiting=sorted(_waiting(gateway, work), key=lambda one: one.oldest),
-        risks=_reckoned(lambda: forecast(gateway, now)),
+        risks=risks,
         drift={owner: count for owner, (count, _) in sorted(differences.items())},
         held=held,
         expiring=sorted(all_expiring(gateway, kept, now), key=lambda one: one.until),
@@ -148,6 +174,7 @@ def gather_digest(gateway: Gateway, now: datetime) -> Digest:
             _reckoned(lambda: _late(gateway, since, midnight, now)),
         ),
         unsent=failing["failing"] + failing["given_up"],
+        names={owner: name_of(gateway, owner) for owner in sorted(named)},
     )  # fmt: skip
 
 
@@ -223,8 +250,16 @@ def _sections(digest: Digest, language: int) -> Iterator[tuple[str, list[str]]]:
         [f"{one.name[language]}: {titles(one.trouble)[language]}: {one.what[language]}" for one in digest.down],
     )
     yield (
+        ("VỪA HẾT SỰ CỐ", "JUST OVER")[language],
+        [_tell_over(one, language) for one in digest.over],
+    )
+    yield (
         ("SẼ TRỄ HÔM NAY VÌ ĐƯỜNG TRUYỀN", "LATE TODAY BECAUSE OF THE WIRE")[language],
-        _tell_risks(digest.risks, language),
+        _tell_risks(digest, language),
+    )
+    yield (
+        ("SẼ TRỄ HÔM NAY, KHÔNG DO ĐƯỜNG TRUYỀN", "LATE TODAY, NOT BECAUSE OF THE WIRE")[language],
+        _count_others(digest.risks or (), language),
     )
     yield (
         ("CHƯA ĐẾN NƠI", "NOT YET DELIVERED")[language],
@@ -233,7 +268,7 @@ def _sections(digest: Digest, language: int) -> Iterator[tuple[str, list[str]]]:
     drift = ("lệch {} hồ sơ", "{} dossiers differ")[language]
     yield (
         ("CHÊNH LỆCH ĐỐI SOÁT", "RECONCILIATION")[language],
-        [f"{owner}: {drift.format(count)}" for owner, count in digest.drift.items()],
+        [f"{digest.names[owner][language]}: {drift.format(count)}" for owner, count in digest.drift.items()],
     )
     yield ("CẦN NGƯỜI XEM", "FOR A PERSON")[language], _for_a_person(digest, language)
     yield (
@@ -254,20 +289,32 @@ def _tell_waiting(one: Waiting, now: datetime, language: int) -> str:
     return words.format(name=one.name[language], count=one.count, age=age, since=at(one.oldest))
 
 
-def _tell_risks(risks: Sequence[Risk] | None, language: int) -> list[str]:
-    if risks is None:
+def _tell_over(one: Over, language: int) -> str:
+    words = ("từ {}, hết lúc {}", "since {}, over at {}")[language].format(at(one.since), at(one.until))
+    return f"{one.name[language]}: {titles(one.trouble)[language]}: {words}"
+
+
+def _tell_risks(digest: Digest, language: int) -> list[str]:
+    if digest.risks is None:
         return [("không tính được, xem nhật ký", "could not be reckoned: see the log")[language]]
     words = (
-        "{r.dossier}: {why}; trừ khi {r.waits_for} trở lại trước {by} (hạn {due})",
-        "{r.dossier}: {why}; unless {r.waits_for} is back by {by} (due {due})",
+        "{r.dossier}: {why}; trừ khi {who} trở lại trước {by} (hạn {due})",
+        "{r.dossier}: {why}; unless {who} is back by {by} (due {due})",
     )[language]
-    lines = [
-        words.format(r=risk, why=WHY[risk.why][language], by=f"{risk.needed_by.astimezone(HANOI):%H:%M}", due=f"{risk.due.astimezone(HANOI):%H:%M}")
-        for risk in risks
+    return [
+        words.format(
+            r=risk, why=WHY[risk.why][language], who=digest.names[risk.waits_for][language],
+            by=f"{risk.needed_by.astimezone(HANOI):%H:%M}", due=f"{risk.due.astimezone(HANOI):%H:%M}",
+        )
+        for risk in digest.risks
         if risk.on_the_wire
     ]  # fmt: skip
-    desks = sum(not risk.on_the_wire for risk in risks)
-    return lines + ([("còn trên bàn: {}", "still on a desk: {}")[language].format(desks)] if desks else [])
+
+
+def _count_others(risks: Sequence[Risk], language: int) -> list[str]:
+    """No line for each: there may be hundreds on the desks, and their officers have lists of their own."""
+    counts = Counter(risk.why for risk in risks if not risk.on_the_wire)
+    return [f"{WHY[why][language]}: {count} (lienthong delays --forecast)" for why, count in counts.items()]
 
 
 def _for_a_person(digest: Digest, language: int) -> list[str]:

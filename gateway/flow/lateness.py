@@ -34,9 +34,9 @@ PLACES = {"desk": ("trễ tại bàn", "late on a desk"), "wire": ("trễ trên 
 
 @dataclass(slots=True)
 class Line:
-    """Of an owner, an agency or a destination: `late` dossiers in which it has minutes (of an agency: of all), those late on a `desk` and on the
-    `wire` that are put down to it, its `minutes` and working minutes in them, and how many of both were on the wire. `due`: of an agency, all
-    that were due."""
+    """Of an owner, an agency or a destination (of these one line, `OFF_WIRE`, of what was on the way to none): `late` dossiers in which it has
+    minutes (of an agency: of all), those late on a `desk` and on the `wire` that are put down to it, its `minutes` and working minutes in them,
+    and how many of both were on the wire. `due`: of an agency, all that were due."""
 
     key: str
     name: str
@@ -179,23 +179,33 @@ def _by_agency(lines: dict[str, Line], names: Names, delay: Delay) -> None:
 
 
 def _by_destination(lines: dict[str, Line], names: Names, delay: Delay) -> None:
-    """The wire to each partner, and what waited here to go to it; what a partner told late is its own."""
+    """The wire to each partner, and what waited here to go to it; what a partner told late is its own. A last line has all that was not the wire,
+    so that the lines' minutes add up."""
     if not delay.verdict.late:
         return
-    theirs: dict[str, list[Stretch]] = {}
+    parts: dict[str, list[Stretch]] = {}
     for one in delay.stretches:
-        if one.owner.on_the_wire and (delay.known is None or one.begin < delay.known):
-            theirs.setdefault(one.towards or one.owner.who, []).append(one)
-    blamed = delay.verdict.blamed
-    guilty = max(theirs, key=lambda who: sum(one.minutes for one in theirs[who] if one.owner == blamed), default=None)
-    for who, stretches in theirs.items():
+        if delay.known is None or one.begin < delay.known:
+            towards = one.towards or one.owner.who or "gateway"
+            parts.setdefault(towards if one.owner.on_the_wire else OFF_WIRE, []).append(one)
+    guilty = OFF_WIRE
+    if delay.verdict.place == "wire":
+        blamed, wire = delay.verdict.blamed, [who for who in parts if who != OFF_WIRE]
+        guilty = max(
+            wire, key=lambda who: sum(one.minutes for one in parts[who] if one.owner == blamed), default=OFF_WIRE
+        )
+    for who, stretches in {guilty: [], **parts}.items():
         minutes = sum(one.minutes for one in stretches)
-        if who and (minutes or who == guilty):
-            line = lines.setdefault(who, Line(who, *names.of(who)))
+        if minutes or who == guilty:
+            line = lines.setdefault(who, Line(who, *(_NO_PARTNERS.get(who) or names.of(who))))
             line.late += 1
-            line.add(minutes, sum(one.worked for one in stretches), on_the_wire=True)
-            if who == guilty and delay.verdict.place == "wire":
+            line.add(minutes, sum(one.worked for one in stretches), on_the_wire=who != OFF_WIRE)
+            if who == guilty:
                 line.blame(delay)
+
+
+OFF_WIRE = "off-wire"
+_NO_PARTNERS = {OFF_WIRE: ("Ngoài đường truyền", "Not on the wire"), "gateway": OWNERS["gateway"]}
 
 
 _KEYS: Mapping[str, Callable[[dict[str, Line], Names, Delay], None]] = {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -34,17 +34,21 @@ MODES = {
     "approve": ("chữa khi có người duyệt", "healed once a person has approved"),
     "heal": ("tự động chữa", "healed by itself"),
 }
+PROVISIONAL = ("TẠM LẬP, CHƯA KÝ", "provisional, not signed")
+LATE = timedelta(hours=1)  # minutes made so long after their noon miss who was asked again since
 Words = tuple[str, str]
 """Vietnamese, and English for the small type beneath; either may be empty."""
 
 
 def draw_minutes(told: Mapping[str, Any], digest: str) -> bytes:
-    """The PDF of minutes as `gather` gives them. `digest`: SHA-256 of their JSON file, printed on the paper that is signed."""
+    """The PDF of minutes as `gather` gives them. `digest`: SHA-256 of their JSON file, printed on the paper that is signed. Provisional ones say
+    so on each page, and have no place for a signature."""
     sheet = _Sheet(told)
     _head(sheet, told)
     _counts(sheet, told)
     _differences(sheet, told)
-    _signatures(sheet, told, digest)
+    if not told["provisional"]:
+        _signatures(sheet, told, digest)
     return bytes(sheet.output())
 
 
@@ -61,6 +65,7 @@ class _Sheet(FPDF):
             tuple[str, float, str, float], Sequence[str]
         ] = {}  # how texts break; most come again and again
         self._name = f"Biên bản đối soát {told['partner']}, {_day(told['day'])}"
+        self._name += f" – {' · '.join(PROVISIONAL)}" if told["provisional"] else ""
         self.set_margins(MARGIN, MARGIN + 2)
         self.set_auto_page_break(True, FOOT)
         self.set_creation_date(datetime.fromisoformat(told["made_at"]))
@@ -142,6 +147,8 @@ class _Sheet(FPDF):
 
 def _head(sheet: _Sheet, told: Mapping[str, Any]) -> None:
     sheet.line_of(("BIÊN BẢN ĐỐI SOÁT", "Minutes of reconciliation"), "B", 16, "C")
+    if told["provisional"]:
+        sheet.line_of(PROVISIONAL, "B", 12, "C")
     sheet.ln(4)
     sheet.fact(("Ngày", "day"), _day(told["day"]))
     sheet.fact(("Từ lúc, đến lúc", "from, until"), f"{_moment(told['since'])} – {_moment(told['until'])}")
@@ -149,13 +156,17 @@ def _head(sheet: _Sheet, told: Mapping[str, Any]) -> None:
     sheet.fact(("Bên B", "party B"), f"{told['name']} ({told['partner']})")
     sheet.fact(("Cách chữa", "mode"), " · ".join(MODES[told["mode"]]))
     sheet.fact(("Lập lúc", "made at"), _moment(told["made_at"]))
+    words = "Tính cả đêm khép lại ngày, đến 12:00 hôm sau; chênh lệch có trong đêm ấy có ở biên bản của cả hai ngày."
+    english = "The night that closes the day counts, until noon of the next; a difference of that night is in the minutes of both days."
+    sheet.line_of((words, english), size=SMALL)
     sheet.ln(3)
 
 
 def _counts(sheet: _Sheet, told: Mapping[str, Any]) -> None:
     sheet.line_of(("1. Số liệu", "Counts"), "B")
-    sheet.fact(("Hồ sơ đã hỏi", "dossiers asked about"), str(told["asked"]))
-    sheet.fact(("Khớp ở lần hỏi cuối", "agree, when last asked"), str(told["agree"]))
+    sheet.fact(("Hồ sơ đã hỏi", "dossiers asked about"), str(told["asked"] or " · ".join(_nobody(told))))
+    if told["asked"]:
+        sheet.fact(("Khớp ở lần hỏi cuối", "agree, when last asked"), str(told["agree"]))
     sheet.fact(("Chênh lệch", "differences"), str(len(told["differences"])))
     kinds, states = ("– theo loại", "by kind"), ("– theo kết quả", "by what became of them")
     for how, names, counts in ((kinds, KINDS, told["by_kind"]), (states, STATES, told["by_state"])):
@@ -164,10 +175,22 @@ def _counts(sheet: _Sheet, told: Mapping[str, Any]) -> None:
     sheet.ln(3)
 
 
+def _nobody(told: Mapping[str, Any]) -> Words:
+    """Of a day without an answer. A later one takes the place of the day's, so minutes that were made late cannot tell."""
+    if datetime.fromisoformat(told["made_at"]) > datetime.fromisoformat(told["until"]) + LATE:
+        return "không hỏi, hoặc đều đã được hỏi lại sau đó", "not asked, or all asked again since"
+    return "không hỏi", "not asked"
+
+
 def _differences(sheet: _Sheet, told: Mapping[str, Any]) -> None:
     sheet.line_of(("2. Chênh lệch và kết quả", "Differences, and what became of each"), "B")
     sheet.ln(1)
-    if not told["differences"]:
+    if not told["differences"] and not told["asked"]:
+        words = "Không có câu trả lời nào của ngày này, nên không biết có chênh lệch hay không."
+        sheet.line_of(
+            (words, "There is no answer of this day, so it is not known whether there is any."), size=SMALL + 1
+        )
+    elif not told["differences"]:
         sheet.line_of(("Không có chênh lệch.", "There is none."), size=SMALL + 1)
         return
     heads = [(name, english) for _, name, english in COLUMNS]

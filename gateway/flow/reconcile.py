@@ -42,6 +42,7 @@ PAUSE = 60.0  # seconds before a partner that could not answer is asked again
 REST = timedelta(hours=1)  # so long after its end a finished dossier leaves the rounds of the day, once confirmed
 SHARE = 9  # so many questions of the day's rounds, then one of the night's while it is under way
 WORD = 200  # characters of a partner's own word for a status that are kept
+MUTE = 50_000  # dossiers remembered of which nothing can be asked
 FIRST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -108,17 +109,10 @@ class Reconciler:
 
     def __init__(self, gateway: Gateway, partner: str, *, dry: bool = False, permit: Permit | None = None) -> None:
         """Raises `Misconfigured` for a partner that cannot be asked."""
-        if partner not in gateway.config.partners:
-            known = ", ".join(gateway.config.partners)
-            raise Misconfigured(f"không có đối tác · no partner {partner!r}; có · known: {known}")
+        require_telling(gateway, partner)
         self.gateway, self.partner, self.dry, self.permit = gateway, partner, dry, permit
         self.rules: Reconcile = gateway.config.partners[partner].reconcile
         self.policy = gateway.config.delivery(partner)
-        if not can_tell(gateway, partner):
-            raise Misconfigured(
-                f"{partner}: kết nối này không hỏi được hồ sơ đang ở đâu, xem docs/reconciliation.md · "
-                "this connector cannot ask how a dossier stands"
-            )
         self.outbound = cast(Telling, gateway.outbound(partner))
         self._ended = [code for code, row in gateway.config.statuses.items() if row.clock == "ends"]
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{id(self):x} asking"
@@ -253,6 +247,8 @@ class Reconciler:
             return None
         says = self.outbound.state(case.parcels)
         if says is None:
+            if len(self._mute) >= MUTE:
+                self._mute.clear()  # each is found to be so once more
             self._mute[code] = case.mark.delivered
             return None
         says = replace(says, theirs=says.theirs[:WORD] if says.theirs else says.theirs)
@@ -475,6 +471,23 @@ def decide(gateway: Gateway, number: int, decision: str, *, who: str, reason: st
         return ledger.decide(connection, number, decision, who=who, reason=reason, now=gateway.now())
 
 
+def require_partner(gateway: Gateway, partner: str) -> None:
+    """Raises `Misconfigured` for a name that is no partner's."""
+    if partner not in gateway.config.partners:
+        known = ", ".join(gateway.config.partners)
+        raise Misconfigured(f"không có đối tác · no partner {partner!r}; có · known: {known}")
+
+
+def require_telling(gateway: Gateway, partner: str) -> None:
+    """Raises `Misconfigured` for a partner that cannot be asked."""
+    require_partner(gateway, partner)
+    if not can_tell(gateway, partner):
+        raise Misconfigured(
+            f"{partner}: kết nối này không hỏi được hồ sơ đang ở đâu, xem docs/reconciliation.md · "
+            "this connector cannot ask how a dossier stands"
+        )
+
+
 def can_tell(gateway: Gateway, partner: str) -> bool:
     """Can this partner be asked how a dossier stands? A partner that gets copies is not: it believes nothing in earnest."""
     kind = gateway.kinds[gateway.partners[partner].connector]
@@ -491,8 +504,8 @@ def _confirms(told: Sequence[Told], says: Standing, finding: Finding) -> bool:
     """Does it stand where it was told to stand? Who shows messages alone says nothing of a status that it said itself."""
     if finding.kind not in (AGREES, "missing-steps"):
         return False
-    if says.statuses is not None:
-        return finding.expected in says.statuses
+    if says.statuses is not None:  # one word for several of our statuses cannot tell which of them it is
+        return tuple(says.statuses) == (finding.expected,)
     moves = [one for one in told if one.status is not None]
     return bool(moves) and not moves[-1].own
 
@@ -501,4 +514,4 @@ def _text(words: str | None) -> str | None:
     return storable(words) if words is not None else None
 
 
-__all__ = ["Asked", "Permit", "Reconciler", "Unanswered", "can_tell", "decide"]
+__all__ = ["Asked", "Permit", "Reconciler", "Unanswered", "can_tell", "decide", "require_partner", "require_telling"]

@@ -27,7 +27,7 @@ Words = tuple[str, str]
 """Vietnamese, English."""
 
 AWAY = re.compile(
-    r"connect|timeout|no-answer|too-large|ledger|translation|429|5[0-9][0-9]"
+    r"connect|timeout|no-answer|too-large|ledger|translation|no-envelope|not-json|429|5[0-9][0-9]"
 )  # codes that tell nothing of credentials
 _SHORT = re.compile(r"[\w.:-]{1,40}", re.ASCII)
 MOST_NAMED = 5

@@ -8,15 +8,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, Select, and_, select
 
-from gateway.ledger.tables import OPEN, asked, beliefs, breakers, deliveries, differences, dossiers, lanes, messages
+from gateway.ledger.tables import (
+    OPEN,
+    asked,
+    beliefs,
+    breakers,
+    deliveries,
+    differences,
+    dossiers,
+    lanes,
+    messages,
+    rulings,
+)
 from gateway.ports import NOTHING
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """All by system. `beliefs` with `sub_status`, from the message that proves it; `heads`: the oldest open delivery of a lane, with the
+    """All by system. `beliefs` with the body of the message that proves it, whether a route `implied` that one, what a person's `ruling` on it
+    was, and whether it is a person's word that the system took it (`vouched`); `heads`: the oldest open delivery of a lane, with the
     lane's `due_at`, `lease_until` and its destination's `breaker` and `probe_at`. And `told`: its messages about money, parcels and notices, not
     those held, as they came; `sent`: the deliveries of the orders, cancellations and notices among them. `spared`: systems for which there was
     nothing in what moved the dossier last."""
@@ -41,13 +53,13 @@ class Told:
     body: Mapping[str, Any]
 
 
+VOUCHED = "told"  # the code of a delivery that counts as done on a person's word
 SENT = ("PostalOrdered", "PostalCancelled", "NoticeWanted")
 TOLD = (*SENT, "PostalEvent", "DossierSubmitted", "PaymentRequested", "PaymentPaid")
 
 
 def gather(connection: Connection, code: str) -> Material:
     """Of the dossier `code`."""
-    said = select(beliefs, messages.c.body).join(messages, messages.c.id == beliefs.c.message, isouter=True)
     open_differences = select(differences).where(differences.c.dossier == code, differences.c.ended_at.is_(None))
     heads = (
         select(
@@ -67,13 +79,36 @@ def gather(connection: Connection, code: str) -> Material:
         .where(dossiers.c.code == code, deliveries.c.code == NOTHING, deliveries.c.state == "delivered")
     )
     return Material(
-        {row.system: row for row in connection.execute(said.where(beliefs.c.dossier == code))},
+        {row.system: row for row in connection.execute(_said(code))},
         {row.system: row for row in connection.execute(select(asked).where(asked.c.dossier == code))},
         {row.system: row for row in connection.execute(open_differences)},
         {row.destination: row for row in connection.execute(heads)},
         set(connection.execute(spared).scalars()),
         *_told(connection, code),
     )
+
+
+def _said(code: str) -> Select[Any]:
+    """The rows of `Material.beliefs`."""
+    vouched = (
+        select(deliveries.c.id)
+        .where(deliveries.c.message_seq == messages.c.seq, deliveries.c.destination == beliefs.c.system)
+        .where(deliveries.c.state == "delivered", deliveries.c.code == VOUCHED)
+        .exists()
+    )
+    taken = rulings.alias(
+        "taken"
+    )  # a message that was held, and taken up, is because of that one, and yet its sender's own
+    return (
+        select(
+            beliefs, messages.c.body, rulings.c.ruling, vouched.label("vouched"),
+            and_(messages.c.because.is_not(None), taken.c.message.is_(None)).label("implied"),
+        )
+        .join(messages, messages.c.id == beliefs.c.message, isouter=True)
+        .join(rulings, rulings.c.message == beliefs.c.message, isouter=True)
+        .join(taken, and_(taken.c.message == messages.c.because, taken.c.made == messages.c.id), isouter=True)
+        .where(beliefs.c.dossier == code)
+    )  # fmt: skip
 
 
 def _told(connection: Connection, code: str) -> tuple[Sequence[Told], Sequence[Any]]:
@@ -85,11 +120,13 @@ def _told(connection: Connection, code: str) -> tuple[Sequence[Told], Sequence[A
     if not any(one.type in SENT for one in told):
         return told, ()
     sent = (
-        select(messages.c.id.label("message"), deliveries.c.destination, deliveries.c.state, deliveries.c.ended_at)
+        select(
+            messages.c.id.label("message"), deliveries.c.destination, deliveries.c.state, deliveries.c.ended_at, deliveries.c.code,
+        )
         .join(deliveries, deliveries.c.message_seq == messages.c.seq)
         .where(*mine, messages.c.type.in_(SENT))
         .order_by(deliveries.c.id)
-    )
+    )  # fmt: skip
     return told, connection.execute(sent).all()
 
 

@@ -30,7 +30,8 @@ def doubts(
     connection: Connection, *, destination: str | None = None, dossier: str | None = None, limit: int = 200
 ) -> Sequence[Any]:
     """Oldest first. `next_at`: when the partner is asked next, `lease_until`: until when it is being asked, `behind`: how many wait behind;
-    `ahead`: how many of its lane come before it; `outcome` and `answer` of the last attempt."""
+    `ahead`: how many of its lane come before it; `doubt`: why it is in doubt, by what became of it when it was sent last; `asks`: how many
+    questions were put; `kind`, `outcome`, `said` (its reason) and `answer` of the last attempt."""
     first = deliveries.alias("first")
     ahead = (
         select(func.count())
@@ -40,9 +41,19 @@ def doubts(
         )
         .scalar_subquery()
     )  # fmt: skip
+    tried, put = attempts.alias("tried"), attempts.alias("put")
+    doubt = (  # the questions that followed leave their own reason with the delivery
+        select(tried.c.reason)
+        .where(tried.c.delivery == deliveries.c.id, tried.c.kind == "send")
+        .order_by(tried.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    asks = select(func.count()).where(put.c.delivery == deliveries.c.id, put.c.kind == "ask").scalar_subquery()
     statement = (
         select(
-            deliveries.c.id, deliveries.c.destination, deliveries.c.dossier, deliveries.c.code, deliveries.c.reason, deliveries.c.asks,
+            deliveries.c.id, deliveries.c.destination, deliveries.c.dossier, deliveries.c.code, deliveries.c.reason, doubt.label("doubt"),
+            asks.label("asks"), attempts.c.reason.label("said"),
             deliveries.c.created_at, deliveries.c.open_attempt, deliveries.c.message_seq, messages.c.id.label("message"), messages.c.type,
             attempts.c.kind, attempts.c.outcome, attempts.c.answer, attempts.c.started_at, lanes.c.due_at.label("next_at"),
             lanes.c.lease_until, breakers.c.probe_at, ahead.label("ahead"), (lanes.c.open - 1).label("behind"),
@@ -57,7 +68,7 @@ def doubts(
 
 
 def ask_now(connection: Connection, delivery: int, *, who: str, reason: str, now: datetime) -> str:
-    """The partner is asked at once, however long the pause was to be. Returns the destination, for the bell. Raises `NotInDoubt`."""
+    """The partner is asked at once, however long the pause was to be. Returns the destination, for the bell. Raises as `decide`."""
     row = _claim(connection, delivery, now)
     connection.execute(
         update(lanes).where(lanes.c.destination == row.destination, lanes.c.dossier == row.dossier).values(due_at=now)
@@ -69,7 +80,7 @@ def ask_now(connection: Connection, delivery: int, *, who: str, reason: str, now
 def decide(connection: Connection, delivery: int, decision: str, *, who: str, reason: str, now: datetime) -> str:
     """``arrived``: the partner has it · ``resend``: it surely does not · ``discard``: it will not get it. As with a parked one.
 
-    Returns the destination, for the bell. Raises `NotInDoubt`.
+    Returns the destination, for the bell. Raises `NotFound`, `NotInDoubt`.
     """
     row = _claim(connection, delivery, now)
     if row.open_attempt is not None:  # a worker that was killed left it open
@@ -89,11 +100,15 @@ def decide(connection: Connection, delivery: int, decision: str, *, who: str, re
 
 
 def _claim(connection: Connection, delivery: int, now: datetime) -> Any:
-    """The delivery in doubt with its lane, both locked; its lane nobody's."""
+    """The delivery in doubt with its lane, both locked; its lane nobody's. Raises `NotFound`, `NotInDoubt`."""
     row = connection.execute(select(deliveries).where(deliveries.c.id == delivery)).first()
-    if row is None or row.state != "in_doubt":
-        state = "không có" if row is None else row.state
-        raise _not(delivery, f"đang ở trạng thái: {state}", f"stands at: {'nowhere' if row is None else row.state}")
+    if row is None:
+        raise people.unknown(delivery)
+    if row.state != "in_doubt":
+        vietnamese, english = people.STATES[row.state]
+        raise _not(
+            delivery, f"{vietnamese}, không còn gì để quyết định ở đây", f"{english}: nothing is to be decided here"
+        )
     lane = connection.execute(
         select(lanes).where(lanes.c.destination == row.destination, lanes.c.dossier == row.dossier).with_for_update()
     ).one()  # the lane first, as those do that settle

@@ -18,6 +18,15 @@ from gateway.ledger.facts import note_act
 from gateway.ledger.lanes import Ending, Lease, write_endings
 from gateway.ledger.tables import attempts, deliveries, lanes, messages, rulings
 
+STATES = {
+    "waiting": ("đang chờ gửi", "waits to be sent"),
+    "in_doubt": ("chưa rõ kết quả", "is in doubt"),
+    "parked": ("đang chờ người xử lý", "is parked"),
+    "delivered": ("đã gửi xong", "is delivered already"),
+    "cancelled": ("đã bị bỏ", "was given up"),
+}
+"""How a delivery stands, Vietnamese and English."""
+
 
 class NotParked(Refused):
     """Only a parked delivery waits for a person."""
@@ -203,19 +212,23 @@ def _free(connection: Connection, row: Any, now: datetime, **values: Any) -> Non
     )
 
 
+def unknown(delivery: int) -> NotFound:
+    """There is no such delivery."""
+    return NotFound.of("", "unknown-delivery", f"không có lượt gửi {delivery}", f"there is no delivery {delivery}")
+
+
 def _not_parked(connection: Connection, delivery: int) -> Refused:
     state = connection.execute(select(deliveries.c.state).where(deliveries.c.id == delivery)).scalar()
     if state is None:
-        return NotFound(
-            [Fault("", "unknown-delivery", f"không có lượt gửi {delivery}", f"there is no delivery {delivery}")]
-        )
+        return unknown(delivery)
+    vietnamese, english = STATES[state]
     return NotParked(
         [
             Fault(
                 "",
                 "not-parked",
-                f"lượt gửi {delivery} đang ở trạng thái {state}, không chờ người xử lý",
-                f"delivery {delivery} is {state}: only a parked one waits for a person",
+                f"lượt gửi {delivery} {vietnamese}, không chờ người xử lý",
+                f"delivery {delivery} {english}: only a parked one waits for a person",
             )
         ]
     )

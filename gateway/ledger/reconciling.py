@@ -18,6 +18,11 @@ from gateway.ports import NOTHING
 
 LOOK = 500  # lanes looked at for one batch of questions
 MOST = 10_000  # open differences looked at in one go
+_DECIDED = {
+    "healing": ("đang được chữa", "is being healed"),
+    "healed": ("đã chữa xong", "has been healed already"),
+    "gone": ("đã tự hết", "is gone by itself"),
+}
 SEAT_SECONDS = 120.0  # a question has ended, one way or the other, after so long
 
 
@@ -285,7 +290,7 @@ def decide(connection: Connection, number: int, decision: str, *, who: str, reas
     if row is None:
         return one(connection, number)
     if row.ended_at is not None or row.state == "healing":
-        raise not_open(number, f"đã ở trạng thái {row.state}", f"is {row.state} already")
+        raise not_open(number, *_DECIDED[row.state])
     if decision == "approved" and not json.loads(row.plan):
         words = (
             "không có cách chữa hợp lệ: hãy làm việc với đối tác",

@@ -152,7 +152,7 @@ class Belief(Shape):
     sub_status: str | None
     since: datetime | None
     message: str | None = Field(description="our id of the message that proves it; none where an answer does")
-    how: Literal["said", "accepted", "confirmed", "asked", "untold"]
+    how: Literal["said", "implied", "accepted", "vouched", "confirmed", "alike", "asked", "untold"]
     sure: str
     sure_en: str
     asked_at: datetime | None = Field(description="when it answered last how the dossier stands")

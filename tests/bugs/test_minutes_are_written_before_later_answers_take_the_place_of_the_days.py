@@ -43,6 +43,8 @@ def test_after_days_without_a_gateway_the_last_night_is_in_the_last_minutes(worl
     again = Night(world.house.gateway, "portal")
     world.plant(code, TrangThaiHoSo="2")
     run(world, again, 30)
+    world.time.at = datetime(2026, 1, 9, 5, 0, 30, tzinfo=UTC)  # noon
+    again.step()
 
     told = [json.loads(file.read_text(encoding="utf-8")) for file in minutes(world)]
     assert [one["day"] for one in told] == ["2026-01-05", "2026-01-06", "2026-01-07", "2026-01-08"]

@@ -58,6 +58,10 @@ def run(make_house: Callable[[str], House], sqlite_url: str, time: Time) -> Run:
     return lambda *words: CliRunner().invoke(root, ["delays", *words, "--home", home], terminal_width=160)
 
 
+def read_csv(told: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(told.removeprefix("\ufeff"))))
+
+
 def test_one_dossier_is_told_stretch_by_stretch_with_its_proofs_in_both_languages(run: Run) -> None:
     shown = run(CODE)
 
@@ -65,14 +69,14 @@ def test_one_dossier_is_told_stretch_by_stretch_with_its_proofs_in_both_language
     words = " ".join(shown.output.split())
     for expected in (
         "trễ trên đường truyền: xong đúng hạn", "late on the wire: ended in time", "Đường tới Cổng Dịch vụ công Quốc gia",
-        "On the way to: National Public Service Portal", "lần thử · attempts", "mã · codes 503", "Sở Tư pháp",
+        "On the way to: National Public Service Portal", "lần thử · attempts", "mã · codes 503", "Sở Tư pháp", "173:30", "24:00",
     ):  # fmt: skip
         assert expected in words, shown.output
 
 
 def test_json_and_csv_tell_the_same_minutes(run: Run) -> None:
     told = json.loads(run(CODE, "--json").output)
-    lines = list(csv.DictReader(io.StringIO(run(CODE, "--csv").output)))
+    lines = read_csv(run(CODE, "--csv").output)
 
     assert [line["owner"] for line in lines] == [one["owner"] for one in told["stretches"]] == ["desk", "to"]
     assert [int(line["minutes"]) for line in lines] == [one["minutes"] for one in told["stretches"]] == [10410, 1440]
@@ -82,7 +86,7 @@ def test_json_and_csv_tell_the_same_minutes(run: Run) -> None:
 
 def test_the_summary_is_the_same_in_every_form(run: Run) -> None:
     told = json.loads(run(*DAYS, "--json").output)
-    lines = list(csv.DictReader(io.StringIO(run(*DAYS, "--csv").output)))
+    lines = read_csv(run(*DAYS, "--csv").output)
     shown = " ".join(run(*DAYS).output.split())
 
     DelaysAnswer.model_validate(told)
@@ -101,9 +105,8 @@ def test_the_summary_is_the_same_in_every_form(run: Run) -> None:
 def test_a_line_for_each_agency_or_partner(run: Run, by: str, key: str) -> None:
     told = json.loads(run(*DAYS, "--by", by, "--json").output)
 
-    assert [(line["key"], line["late"], line["wire"], line["wire_minutes"]) for line in told["lines"]] == [
-        (key, 1, 1, 1440)
-    ]
+    first = told["lines"][0]
+    assert (first["key"], first["late"], first["wire"], first["wire_minutes"]) == (key, 1, 1, 1440)
 
 
 def test_days_without_a_late_dossier_say_so(run: Run) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ import pytest
 from gateway.canonical import any_message
 from gateway.cli.books import compare
 from gateway.cli.samples import day, promotion
+from gateway.cli.stage import Stage
 from gateway.codes import CsvCodes
 from gateway.config import default_folder
 from gateway.dossiers.differences import Retelling
@@ -159,3 +163,18 @@ def test_a_book_that_lies_is_found(told: tuple[House, dict[str, Any]], lie: str)
     LIES[lie](books)
 
     assert compare(house.gateway.ledger, books) != []
+
+
+def test_another_terminal_gets_the_demos_environment_from_one_file(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    try:
+        file = stage.write_environment()
+        told = subprocess.run(
+            ["/bin/sh", "-c", 'set -a; . "$1"; set +a; printenv PATH LIENTHONG_HOME LIENTHONG_PORTAL_USERNAME', "sh", file],
+            env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=True,
+        ).stdout.splitlines()  # fmt: skip
+    finally:
+        stage.close()
+
+    assert told == [f"{Path(sys.executable).parent}:/usr/bin:/bin", str(tmp_path), "mot-cua"]
+    assert file.stat().st_mode & 0o077 == 0

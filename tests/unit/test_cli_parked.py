@@ -132,7 +132,7 @@ def test_only_a_parked_delivery_waits_for_a_person(house: House, run: Run) -> No
     )
 
     assert (again.exit_code, unknown.exit_code) == (1, 1)
-    assert "cancelled" in again.output
+    assert "đã bị bỏ" in again.output
     assert len(rows(house, acts)) == 1
     with house.gateway.ledger.read() as connection, pytest.raises(NotFound):
         people.parked_one(connection, 999)

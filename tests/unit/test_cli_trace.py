@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from gateway.canonical import TYPES, CatalogueChanged
 from gateway.cli.main import root
 from gateway.cli.masking import COVER, Mask
+from gateway.cli.show import TYPES as MESSAGES
 from gateway.config import default_folder
 from gateway.flow.gateway import Gateway
 from gateway.ledger import standing
 from gateway.ledger.keys import find_key
+from gateway.ledger.tables import RETOLD
 from tests.house import dossier, status
 
 Run = Callable[..., Result]
@@ -79,6 +82,26 @@ def test_a_trace_tells_who_said_what_and_who_believes_what(run: Run, tmp_path: P
     assert "portal: đang chờ" in told
     assert not any(secret in told for secret in SECRETS)
     assert run("trace", "H99-260105-9999").exit_code == 1
+
+
+@pytest.mark.parametrize("columns", [100, 120])
+def test_a_trace_fits_the_screen_with_every_id_in_one_piece(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    run("send", write(tmp_path, dossier(), status(1, 4, 20), status(1, 4, 10)))
+    monkeypatch.setenv("COLUMNS", str(columns))
+
+    told = run("trace", CODE, "--reckoning").output
+    ids = [one["id"] for one in json.loads(run("trace", CODE, "--json").output)["messages"]]
+
+    assert all(one in told for one in ids)
+    assert max(len(line.rstrip()) for line in told.splitlines()) <= columns
+    for words in ("Gửi hồ sơ · DossierSubmitted", "Đổi trạng thái · StatusChanged", "Căn cứ"):
+        assert words in told
+
+
+def test_every_message_has_a_name_for_people() -> None:
+    assert set(MESSAGES) == {*TYPES, CatalogueChanged.model_fields["type"].default, RETOLD}
 
 
 def test_an_explanation_names_source_rule_and_version_of_every_field(run: Run, tmp_path: Path) -> None:

@@ -104,6 +104,10 @@ def test_secrets_come_from_the_environment_or_a_file_and_a_missing_one_is_named(
         resolve_secrets({"k": "env:LT_NONE"}, "x")
     with pytest.raises(Misconfigured, match=r"(?s)LT_ONE.*LT_TWO.*no-such"):
         resolve_secrets({"a": "env:LT_ONE", "b": ["env:LT_TWO"], "k": "file:/no-such"}, "x")
+    with pytest.raises(
+        Misconfigured, match=r"^x: chưa đặt biến môi trường · .* LT_ONE \(a\).*set -a; \. \./lienthong\.env; set \+a.*$"
+    ):
+        resolve_secrets({"a": "env:LT_ONE"}, "x")
 
 
 def test_a_condition_holds_when_every_named_fact_matches() -> None:

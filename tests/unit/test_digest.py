@@ -118,7 +118,7 @@ def test_an_operator_reads_what_is_down_what_waits_and_what_turns_late(
     for words in (
         "LIÊN THÔNG, thứ Hai 12/01/2026 07:00",
         "• Cổng Dịch vụ công Quốc gia: Đối tác không trả lời: từ ",
-        "• 000.00.01.H99-260105-0001: đối tác không trả lời; trừ khi portal trở lại trước 16:",
+        "• 000.00.01.H99-260105-0001: đối tác không trả lời; trừ khi Cổng Dịch vụ công Quốc gia trở lại trước 16:",
         "• Cổng Dịch vụ công Quốc gia: 2 lượt, lâu nhất 15 giờ 00 phút (từ 16:00 11/01/2026)",
         "• chưa rõ kết quả: 1 (lienthong doubts list)",
         "• bản tin bị giữ: 1 (lienthong held list)",
@@ -127,7 +127,7 @@ def test_an_operator_reads_what_is_down_what_waits_and_what_turns_late(
         "• hồ sơ đến hạn bị trễ: tại bàn 0, trên đường truyền 0",
     ):
         assert words in vietnamese, (words, vietnamese)
-    assert "unless portal is back by 16:" in english
+    assert f"unless {found.names['portal'][1]} is back by 16:" in english
     assert "YESTERDAY 11/01" in english
     assert "Mẫu" not in text
     assert json.loads(json.dumps(found.as_json()))["risks"][0]["why"] == "away"

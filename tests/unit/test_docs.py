@@ -12,6 +12,7 @@ import pytest
 
 from gateway.canonical.rules import broken_rules
 from gateway.cli.main import root
+from gateway.codes import CsvCodes
 from gateway.flow.validate import read_canonical
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -66,3 +67,21 @@ def test_links_between_documents_lead_somewhere() -> None:
 def test_the_example_dossier_is_one() -> None:
     body = json.loads((ROOT / "docs" / "examples" / "dossier.json").read_text(encoding="utf-8"))
     assert broken_rules(read_canonical(body)) == []
+
+
+def test_the_example_dossier_calls_each_agency_as_the_code_list_does() -> None:
+    body = json.loads((ROOT / "docs" / "examples" / "dossier.json").read_text(encoding="utf-8"))
+    codes = CsvCodes(ROOT / "config" / "codelists")
+
+    for agency in (body["received_by"], body["handled_by"]):
+        assert agency["name"] in {row.values["name"] for row in codes.history("organisations", agency["code"])}
+
+
+def test_the_example_status_moves_the_example_dossier() -> None:
+    first, then = (
+        read_canonical(json.loads((ROOT / "docs" / "examples" / name).read_text(encoding="utf-8")))
+        for name in ("dossier.json", "status.json")
+    )
+
+    assert (then.type, then.dossier, broken_rules(then)) == ("StatusChanged", first.dossier, [])
+    assert then.event_time > first.event_time

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from gateway.errors import AskFirst
+from gateway.errors import AskFirst, NotFound, TryLater
 from gateway.ledger import doubts as ledger
 from gateway.ledger.doubts import NotInDoubt
 from gateway.ledger.lanes import take
@@ -59,6 +59,26 @@ def test_the_list_tells_what_was_sent_and_when_the_next_question_comes(house: Ho
     assert "Nguyễn Văn Mẫu" not in told + shown
     assert json.loads(run("doubts", "list", "--json", "--destination", "vnpost").output) == []
     assert run("doubts", "show", "9999").exit_code == 1
+
+
+def test_questions_that_failed_count_and_do_not_take_the_place_of_why_it_is_in_doubt(
+    house: House, run: Run, time: Time
+) -> None:
+    doubt(house)
+
+    def away(parcel: Any) -> Any:
+        raise TryLater("đang bảo trì", code="503")
+
+    house.partners["portal"].find = away  # type: ignore[method-assign]
+    for _ in range(3):
+        time.move(hours=1)
+        house.work("portal")
+
+    (found,) = listed(house)
+
+    assert (found.asks, found.doubt) == (3, "hết giờ chờ")
+    assert "đang bảo trì" in found.said
+    assert "hết giờ chờ" in run("doubts", "list").output
 
 
 def test_a_person_may_have_the_partner_asked_at_once(house: House, run: Run, time: Time) -> None:
@@ -142,8 +162,8 @@ def test_what_is_not_in_doubt_is_not_decided_here(house: House, time: Time) -> N
     house.accept("one-stop", dossier())
     (row,) = rows(house, deliveries)
 
-    for number in (row.id, 9999):
-        with pytest.raises(NotInDoubt), house.gateway.ledger.write() as connection:
+    for number, error in ((row.id, NotInDoubt), (9999, NotFound)):
+        with pytest.raises(error), house.gateway.ledger.write() as connection:
             ledger.decide(connection, number, "resend", who="lan", reason="thử", now=time())
 
 

@@ -17,7 +17,7 @@ from gateway.flow.minutes import check_minutes, folder_of, write_minutes
 from gateway.flow.paper import draw_minutes
 from gateway.ledger import reconciling
 from tests.conftest import Time
-from tests.house import House
+from tests.unit.test_reconcile import World, make_world, world  # noqa: F401
 
 SOME_KINDS = [kind for kind in KINDS if kind != "agrees"]
 
@@ -33,8 +33,8 @@ def line(number: int, **changes: Any) -> dict[str, Any]:
 def told(*lines: dict[str, Any]) -> dict[str, Any]:
     return {
         "partner": "portal", "name": "Cổng Dịch vụ công Quốc gia", "gateway": "https://lienthong.example.gov.vn", "day": "2026-01-05",
-        "since": "2026-01-04T17:00:00Z", "until": "2026-01-06T05:00:00Z", "mode": "approve", "made_at": "2026-01-05T18:35:00Z",
-        "asked": 1204, "agree": 1204 - len(lines), "by_kind": dict(Counter(one["kind"] for one in lines)),
+        "since": "2026-01-04T17:00:00Z", "until": "2026-01-06T05:00:00Z", "mode": "approve", "made_at": "2026-01-06T05:00:04Z",
+        "provisional": False, "asked": 1204, "agree": 1204 - len(lines), "by_kind": dict(Counter(one["kind"] for one in lines)),
         "by_state": dict(Counter(one["state"] for one in lines)), "statuses": {"9": "Đã xử lý xong"}, "differences": list(lines),
     }  # fmt: skip
 
@@ -119,13 +119,16 @@ def test_more_than_paper_bears_is_told_and_stands_in_the_other_files(monkeypatch
 # ── among the signed files ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_paper_is_signed_with_the_other_files_and_a_change_of_it_is_found(house: House, time: Time) -> None:
+def test_the_paper_is_signed_with_the_other_files_and_a_change_of_it_is_found(world: World, time: Time) -> None:  # noqa: F811
+    house = world.house
     row: dict[str, Any] = {
         "system": "portal", "dossier": "000.00.01.H99-260105-0001", "kind": "behind", "told": 9, "theirs": "4", "plan": "[]", "state": "open",
         "seen": 1, "rounds": 0, "found_at": time(), "again_at": None,
     }  # fmt: skip
     with house.gateway.ledger.write() as connection:
         reconciling.add_difference(connection, row)
+
+    time.move(hours=27)  # noon of the next day
 
     file = write_minutes(house.gateway, "portal", date(2026, 1, 5))
 

@@ -278,7 +278,7 @@ def test_the_command_tells_the_same_in_every_form(run: Run, tmp_path: Path) -> N
     days = ("--from", "2026-01-01", "--to", "2026-01-31")
 
     told = json.loads(run(*days, "--json").output)
-    lines = list(csv.DictReader(io.StringIO(run(*days, "--csv").output)))
+    lines = list(csv.DictReader(io.StringIO(run(*days, "--csv").output.removeprefix("\ufeff"))))
     shown = run(*days).output
     assert run(*days, "--xlsx", str(tmp_path / "t.xlsx")).exit_code == 0
 
@@ -291,6 +291,31 @@ def test_the_command_tells_the_same_in_every_form(run: Run, tmp_path: Path) -> N
     assert "100.00%" in shown
     sheet = read_sheet((tmp_path / "t.xlsx").read_bytes())
     assert (len(sheet), sheet[1][:2], sheet[2][1]) == (3, ["000.00.01.H99", "Sở Tư pháp"], "Tổng cộng")
+    assert sheet[0][:4] == ["Mã", "Tên", "Tên tiếng Anh", "Tiếp nhận"]
+
+
+def test_the_table_shows_all_that_the_sums_are_made_of_in_both_languages(run: Run) -> None:
+    shown = run("--from", "2026-01-01", "--to", "2026-01-31").output
+
+    for head in (
+        "Tiếp nhận",
+        "received",
+        "resolved",
+        "không hẹn",
+        "unpromised",
+        "Đóng",
+        "closed",
+        "Đang làm",
+        "open",
+        "overdue",
+    ):
+        assert head in shown
+    assert "Resolved = early + on time + late + unpromised" in shown
+
+
+@pytest.mark.parametrize("words", [("--csv", "--json"), ("--xlsx", "t.xlsx", "--csv")])
+def test_one_form_is_asked_for_at_a_time(run: Run, words: tuple[str, ...]) -> None:
+    assert run(*words).exit_code == 2
 
 
 @pytest.mark.parametrize(
