@@ -71,7 +71,7 @@ class Disagreement:
         """Who believed what when it was found, and who believes what now, side by side."""
         made = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"Chỗ lệch ở {self.code}: {self.finding}", title_justify="left",
                      title_style="bold")  # fmt: skip
-        for name in ("Hệ thống", "Lúc thấy lệch · when found", "Sau khi chữa · when healed", "Vì · how sure"):
+        for name in ("Hệ thống", "Lúc thấy lệch · when found", "Sau khi chữa · when healed", "Căn cứ · how sure"):
             made.add_column(name, overflow="fold")
         now = {one["system"]: one for one in self._now}
         for then in self._then:
