@@ -33,6 +33,12 @@ def closed_gateways() -> Iterator[None]:
     assert not any(clock.is_alive() for clock in left), "a gateway was not closed"
 
 
+@pytest.fixture(autouse=True)
+def no_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables are of the width that a file gets: tests in parallel have 80 columns in their environment, a developer's shell its own."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 def _clocks() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name == "time"}
 

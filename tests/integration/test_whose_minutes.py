@@ -168,9 +168,8 @@ def test_the_summary_puts_each_late_dossier_down_once_and_says_whose_minutes_wer
     assert lines["to:portal"].wire_minutes == lines["to:portal"].minutes == 1440  # 21:30 of one, 2:30 of the late one
     assert sum(line.minutes for line in found.lines) == found.total.minutes
     assert sorted(one.code[-1] for one in found.worst) == ["1", "2"]
-    for by, key in (("agency", "000.00.01.H99"), ("destination", "portal")):
-        lines = {line.key: line for line in days.gather(by).lines}
-        assert {name: line.wire for name, line in lines.items()} == {key: 1}
+    for by, wire in (("agency", {"000.00.01.H99": 1}), ("destination", {"portal": 1, "off-wire": 0})):
+        assert {line.key: line.wire for line in days.gather(by).lines} == wire
     assert days.gather(first=8).total.due == 0, "it counts on the day on which it was due"
 
 
