@@ -121,10 +121,9 @@ def write_lines(mark: str, colour: str, words: Iterable[str]) -> None:
 
 
 def print_csv(rows: Iterable[Sequence[Any]]) -> None:
-    """With a mark of its encoding: a spreadsheet takes it for another otherwise, and garbles every Vietnamese name."""
     from gateway.flow.sheets import write_csv
 
-    click.echo("\ufeff" + write_csv(rows), nl=False)
+    click.echo(write_csv(rows), nl=False)
 
 
 def state(value: Any) -> Text:
