@@ -51,6 +51,9 @@ class Night:
         self.reconciler = Reconciler(gateway, partner)
         self._begun: datetime | None = None  # when the night's round began that is under way
         self._days_at = gateway.now()  # when the days just now are compared next
+        self._noted: dict[
+            str, datetime
+        ] = {}  # as `_last` has it: asked at every question, and written by nobody else meanwhile
 
     def step(self) -> int:
         """As `Reconciler.step`."""
@@ -98,15 +101,19 @@ class Night:
     def _note(self, what: str, at: datetime) -> None:
         with self.gateway.ledger.write() as connection:
             facts.set_cursor(connection, f"{self.partner} {what}", write_instant(at), self.gateway.now())
+        self._noted[what] = at
 
     def _last(self, what: str) -> datetime:
         """``night``: when the last night's round began · ``minutes``: a moment of the first day that has none yet. From its first day on a partner
         has some of each day that ends."""
-        with self.gateway.ledger.read() as connection:
-            found = facts.cursor(connection, f"{self.partner} {what}")
-        if found is None:
-            self._note(what, self.gateway.now())
-        return datetime.fromisoformat(found) if found else self.gateway.now()
+        if what not in self._noted:
+            with self.gateway.ledger.read() as connection:
+                found = facts.cursor(connection, f"{self.partner} {what}")
+            if found is None:
+                self._note(what, self.gateway.now())
+            else:
+                self._noted[what] = datetime.fromisoformat(found)
+        return self._noted[what]
 
 
 def _day(now: datetime) -> date:
@@ -270,6 +277,5 @@ def _digest(content: bytes) -> str:
 
 
 def _as_csv(told: Mapping[str, Any]) -> str:
-    """With a byte-order mark: a spreadsheet would otherwise read Vietnamese as something else."""
     lines = [[line[name] for name in COLUMNS] for line in told["differences"]]
-    return "\ufeff" + write_csv([COLUMNS, *lines], "\r\n")
+    return write_csv([COLUMNS, *lines], "\r\n")
