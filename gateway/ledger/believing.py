@@ -96,9 +96,7 @@ def _said(code: str) -> Select[Any]:
         .where(deliveries.c.state == "delivered", deliveries.c.code == VOUCHED)
         .exists()
     )
-    taken = rulings.alias(
-        "taken"
-    )  # a message that was held, and taken up, is because of that one, and yet its sender's own
+    taken = rulings.alias("taken")  # a held message, taken up, is because of that one, and yet its sender's own
     return (
         select(
             beliefs, messages.c.body, rulings.c.ruling, vouched.label("vouched"),

@@ -11,19 +11,16 @@ import pytest
 from tests.conftest import Time
 from tests.door import fresh_ledger
 from tests.sso.kit import Province, open_province
-from tests.sso.test_logging_out import Listener
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    made = Listener()
-    yield made
-    made.close()
+from tests.sso.test_logging_out import Listener, listener  # noqa: F401
 
 
 @pytest.fixture
 def province(
-    tmp_path: Path, addresses: None, time: Time, monkeypatch: pytest.MonkeyPatch, listener: Listener
+    tmp_path: Path,
+    addresses: None,
+    time: Time,
+    monkeypatch: pytest.MonkeyPatch,
+    listener: Listener,  # noqa: F811
 ) -> Iterator[Province]:
     """The portal listens; nothing listens at the one-stop's address."""
 
@@ -36,7 +33,7 @@ def province(
         yield made
 
 
-def test_one_call_a_beat_finds_out_that_it_is_away(province: Province, listener: Listener) -> None:
+def test_one_call_a_beat_finds_out_that_it_is_away(province: Province, listener: Listener) -> None:  # noqa: F811
     now = province.time()
     with province.store.write() as rows:
         for number in range(60):

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
+from tests.bugs.test_figures_are_asked_for_with_moderation import home  # noqa: F401
 from tests.conftest import Time
-from tests.door import faults, fresh_ledger, make_home, open_door
+from tests.door import faults, open_door
 
 
-@pytest.fixture
-def home(tmp_path: Path, addresses: None, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("LIENTHONG_LEDGER", fresh_ledger(tmp_path))
-    return make_home(tmp_path)
-
-
-def test_delays_of_93_days_are_told_and_of_94_are_not(home: Path, time: Time) -> None:
+def test_delays_of_93_days_are_told_and_of_94_are_not(home: Path, time: Time) -> None:  # noqa: F811
     with open_door(home, time) as door:
         assert door.get("/api/v1/delays?from=2026-01-01&to=2026-04-03").status_code == 200
         refused = door.get("/api/v1/delays?from=2026-01-01&to=2026-04-04")
